@@ -1,0 +1,51 @@
+"""Identifiers: session ids that tell their moment and site, and ids made from a natural key.
+
+A session id is a UUID of version 8 (RFC 9562 section 5.8): 48 bits of Unix milliseconds,
+24 bits of site number and 50 random bits. So a bare id finds its month's partition and its
+site, and nobody can guess the id of another visitor.
+"""
+
+import secrets
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid5
+
+NATURAL = UUID("5b1c0a52-6f0e-4d6a-9c57-3a1b8f6f2d10")  # namespace of ids from natural keys
+MAX_SITE = (1 << 24) - 1
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def mint(site_id: int, at: datetime) -> UUID:
+    """A fresh id that sorts by time and names its site; `site_id` up to 16 777 215."""
+    millis = int((at - EPOCH) / timedelta(milliseconds=1))
+    return _compose(millis, site_id, secrets.randbits(50))
+
+
+def floor(at: datetime) -> UUID:
+    """The smallest id of that millisecond: the bound of a partition or of a period."""
+    return _compose(int((at - EPOCH) / timedelta(milliseconds=1)), 0, 0)
+
+
+def moment(id_: UUID) -> datetime:
+    """When a minted id was made, to the millisecond."""
+    return EPOCH + timedelta(milliseconds=id_.int >> 80)
+
+
+def site(id_: UUID) -> int:
+    """Which site a minted id belongs to; meaningless for ids that were not minted."""
+    return (id_.int >> 64 & 0xFFF) << 12 | id_.int >> 50 & 0xFFF
+
+
+def minted(id_: UUID) -> bool:
+    """Whether the id has the form of `mint`."""
+    return id_.version == 8
+
+
+def natural(site_id: int, *parts: str) -> UUID:
+    """The one id that this natural key has, however often it is told."""
+    return uuid5(NATURAL, "\x1f".join((str(site_id), *parts)))
+
+
+def _compose(millis: int, site_id: int, noise: int) -> UUID:
+    high = millis << 16 | 8 << 12 | site_id >> 12
+    low = 0b10 << 62 | (site_id & 0xFFF) << 50 | noise
+    return UUID(int=high << 64 | low)
