@@ -21,7 +21,7 @@ from tracker.errors import TrackerError
 
 log = logging.getLogger(__name__)
 
-CLAIM = timedelta(minutes=5)  # longer than reading one event may take
+CLAIM = timedelta(seconds=30)  # longer than reading one event may take
 BATCH = 20
 POLL = 1.0  # seconds; `wake` makes it sooner
 MAX_WAIT = timedelta(hours=6)  # between tries of an event that cannot be read
