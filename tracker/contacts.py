@@ -115,7 +115,8 @@ async def _make_call(
         caller=call.caller,
         number=call.tracked,
     )
-    return await _write(db, site, contact, match, at=at)
+    await _write(db, site, contact, match, at=at)
+    return True
 
 
 async def capture_letter(
@@ -138,8 +139,8 @@ async def capture_letter(
         name=letter.from_name,
         text=letter.text[:TEXT],
     )
-    if await _write(db, site, contact, match, at=at):
-        await letters.record(db, letter, contact_id)
+    await _write(db, site, contact, match, at=at)
+    await letters.record(db, letter, contact_id)
     return contact_id
 
 
@@ -217,8 +218,8 @@ async def _write(
     match: matching.Match,
     *,
     at: datetime,
-) -> bool:
-    """The contact with all that hangs on it; False when another told it first."""
+) -> None:
+    """The contact with all that hangs on it."""
     person_id = await people.find_or_make(
         db,
         site.id,
@@ -240,7 +241,6 @@ async def _write(
     await stale.mark(db, site, contact.at)
     if lead_id is not None:
         await _owe(db, site, contact.id, lead_id, opened, contact.at)
-    return True
 
 
 async def _insert(
