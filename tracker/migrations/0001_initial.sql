@@ -386,7 +386,8 @@ CREATE TABLE deliveries (
     at             timestamptz NOT NULL, -- when it happened
     seq            bigint GENERATED ALWAYS AS IDENTITY,
     state          text NOT NULL DEFAULT 'owed' CHECK (state IN ('owed', 'delivered', 'dead')),
-    attempts       int NOT NULL DEFAULT 0,
+    attempts       int NOT NULL DEFAULT 0, -- begun, all told
+    tries          int NOT NULL DEFAULT 0, -- since it was last owed anew: decides the back-off
     due_at         timestamptz NOT NULL,
     batch          uuid,  -- the upload it went with, written before the upload
     remote_id      text,
@@ -395,7 +396,7 @@ CREATE TABLE deliveries (
     PRIMARY KEY (site_id, id),
     UNIQUE (site_id, destination_id, key)
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02);
-CREATE INDEX deliveries_due ON deliveries (due_at) WHERE state = 'owed';
+CREATE INDEX deliveries_due ON deliveries (site_id, destination_id, due_at) WHERE state = 'owed';
 CREATE INDEX deliveries_in_order ON deliveries (site_id, destination_id, lead_id, seq)
     WHERE state = 'owed';
 CREATE INDEX deliveries_of_contact ON deliveries (site_id, contact_id);
