@@ -76,14 +76,21 @@ def is_bot(user_agent: str, purpose: str = "") -> bool:
     return _is_bot(user_agent[:MAX_USER_AGENT])
 
 
-@lru_cache(maxsize=4096)
 def device(user_agent: str) -> str:
     """`mobile` (tablets too) or `desktop`.
 
     A rule rather than a parser: an iPad that calls itself a Macintosh looks the same to
     both.
     """
-    return "mobile" if _MOBILE.search(user_agent[:MAX_USER_AGENT]) else "desktop"
+    return _device(user_agent[:MAX_USER_AGENT])
+
+
+# The caches keep the cut texts: what strangers send must not decide how much we hold.
+
+
+@lru_cache(maxsize=4096)
+def _device(user_agent: str) -> str:
+    return "mobile" if _MOBILE.search(user_agent) else "desktop"
 
 
 @lru_cache(maxsize=4096)
