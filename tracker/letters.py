@@ -1,16 +1,23 @@
 """Letters: what is known of each, and its way on to the real mailbox.
 
-`Letter` holds the facts of one letter for one recipient: `mailrelay` reads them out of the
-raw message, `contacts.capture_letter` makes a contact of them and calls `keep`. A row of
-`forwards` is owed to the mailbox for every recipient the relay accepted, contact or not.
+`Letter` holds the facts of one letter for one alias: `mailrelay` reads them out of the raw
+message, `contacts.capture_letter` makes a contact of them and calls `record`. A row of
+`forwards` is owed to a mailbox for every recipient the relay accepted, contact or not;
+`mailrelay.forwarder` claims it, tries, and writes what came back.
 """
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from tracker import db as database
 from tracker import ids
+
+RETURN_DAYS = timedelta(days=30)  # a return path is good for this long
+HISTORY = timedelta(hours=1)  # dead letters newer than this are worth an alert
+ANSWER = 1000  # characters kept of what a mail server said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +36,8 @@ class Letter:
     site_id: int
     inbox_id: UUID
     digest: str  # SHA-256 of the message as it came, in hex
-    recipient: str  # the folded address that was written to
-    token: str  # the alias's own
+    alias: str  # the folded address that was written to
+    token: str  # the alias's own part of it
     mailbox_id: int
     session_id: UUID | None  # as the alias meant when the letter came
     source_id: int | None  # of an alias that belongs to a source
@@ -46,17 +53,17 @@ class Letter:
     received_at: datetime
 
     @property
-    def contact_id(self) -> UUID:
-        """Natural key: these bytes for this recipient."""
-        return ids.natural(self.site_id, "mail", self.digest, self.recipient)
-
-    @property
     def email(self) -> str:
         """Where an answer goes: website forms put the person into Reply-To."""
         return self.reply_to or self.from_address
 
 
-async def keep(db: database.Db, contact_id: UUID, letter: Letter) -> None:
+def contact_id(letter: Letter) -> UUID:
+    """The one contact of these bytes for this alias, however often they come."""
+    return ids.natural(letter.site_id, "mail", letter.digest, letter.alias)
+
+
+async def record(db: database.Db, letter: Letter, contact_id: UUID) -> None:
     """The letter's row beside its contact; told twice is harmless."""
     await db.execute(
         """
@@ -78,3 +85,330 @@ async def keep(db: database.Db, contact_id: UUID, letter: Letter) -> None:
             for one in letter.attachments
         ],
     )
+
+
+# The way on --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owed:
+    """A message that the relay is about to accept for one recipient."""
+
+    site_id: int  # 0: the server's own, to the administrator
+    id: UUID
+    inbox_id: UUID
+    digest: bytes  # SHA-256 of the message as it came
+    recipient: str  # folded
+    mailbox_id: int | None  # None: to the administrator
+    mail_from: str  # '' for the null sender
+    return_token: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forward:
+    """A letter claimed for one try."""
+
+    site_id: int
+    id: UUID
+    inbox_id: UUID
+    recipient: str
+    mailbox_id: int | None
+    mail_from: str
+    return_token: str
+    attempts: int  # this one included
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """What one try was and what came back."""
+
+    at: datetime
+    seconds: float
+    request: str  # the next hop, without secrets
+    code: int | None = None
+    answer: str = ""
+    error: str | None = None  # None: the letter was taken
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stuck:
+    """A letter that is not getting through, for the Health page."""
+
+    site_id: int
+    id: UUID
+    inbox_id: UUID
+    recipient: str
+    mailbox_id: int | None
+    state: str  # owed, dead
+    attempts: int
+    created_at: datetime
+    due_at: datetime
+    last_code: int | None
+    last_error: str | None
+    bounced_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """How the queue stands."""
+
+    owed: int
+    oldest_at: datetime | None  # when the oldest letter still owed came
+    dead: int  # that died within the last hour
+
+
+async def owe(db: database.Db, owed: Sequence[Owed]) -> set[UUID]:
+    """Promise these letters to their mailboxes; returns the ids of those not known before.
+
+    To be followed by the inbox rows in the same transaction. The commit reaches the disk
+    even where the database's default is to let it lag.
+    """
+    rows = await db.fetch(
+        """
+        WITH durable AS (SELECT set_config('synchronous_commit', 'on', true))
+        INSERT INTO forwards (site_id, id, inbox_id, digest, recipient, mailbox_id,
+                              mail_from, return_token, created_at, due_at)
+        SELECT u.*, u.created_at
+          FROM unnest($1::int[], $2::uuid[], $3::uuid[], $4::bytea[], $5::text[],
+                      $6::bigint[], $7::text[], $8::text[], $9::timestamptz[])
+               AS u (site_id, id, inbox_id, digest, recipient, mailbox_id,
+                     mail_from, return_token, created_at), durable
+        ON CONFLICT (site_id, digest, recipient) DO NOTHING
+        RETURNING id
+        """,
+        *database.columns(
+            [
+                (
+                    one.site_id,
+                    one.id,
+                    one.inbox_id,
+                    one.digest,
+                    one.recipient,
+                    one.mailbox_id,
+                    one.mail_from,
+                    one.return_token,
+                    one.at,
+                )
+                for one in owed
+            ],
+            9,
+        ),
+    )
+    return {row["id"] for row in rows}
+
+
+async def known(
+    db: database.Db, keys: Sequence[tuple[int, bytes, str]]
+) -> dict[tuple[int, bytes, str], UUID]:
+    """The inbox ids of messages that came before, by site, digest and recipient."""
+    rows = await db.fetch(
+        """
+        SELECT f.site_id, f.digest, f.recipient, f.inbox_id
+          FROM unnest($1::int[], $2::bytea[], $3::text[]) AS k (site_id, digest, recipient)
+          JOIN forwards f USING (site_id, digest, recipient)
+        """,
+        *database.columns(keys, 3),
+    )
+    return {
+        (row["site_id"], row["digest"], row["recipient"]): row["inbox_id"]
+        for row in rows
+    }
+
+
+async def returned(db: database.Db, token: str, *, at: datetime) -> int | None:
+    """The site whose letter left with this return path; None: forged or expired."""
+    site_id: int | None = await db.fetchval(
+        "SELECT site_id FROM forwards WHERE return_token = $1 AND created_at > $2",
+        token,
+        at - RETURN_DAYS,
+    )
+    return site_id
+
+
+async def bounced(db: database.Db, token: str, *, at: datetime) -> None:
+    """The mailbox refused a letter after having taken it."""
+    await db.execute(
+        "UPDATE forwards SET bounced_at = coalesce(bounced_at, $2) WHERE return_token = $1",
+        token,
+        at,
+    )
+
+
+async def claim(
+    db: database.Db,
+    *,
+    at: datetime,
+    lease: timedelta,
+    most: int,
+    busy: Collection[tuple[int, int]] = (),
+    under_way: Collection[UUID] = (),
+) -> list[Forward]:
+    """Take due letters, the longest due first; they come due again when the lease ends.
+
+    `busy` names the mailboxes (site, mailbox; 0 is the administrator's) that can take no
+    more now, `under_way` the letters already in this process's hands.
+    """
+    rows = await db.fetch(
+        """
+        WITH due AS (
+            SELECT site_id, id FROM forwards
+             WHERE state = 'owed' AND due_at <= $1
+               AND (site_id, coalesce(mailbox_id, 0)) NOT IN
+                   (SELECT * FROM unnest($4::int[], $5::bigint[]))
+               AND NOT id = ANY ($6::uuid[])
+             ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED
+        )
+        UPDATE forwards f
+           SET due_at = $1::timestamptz + $2::interval, attempts = attempts + 1
+          FROM due WHERE f.site_id = due.site_id AND f.id = due.id
+        RETURNING f.site_id, f.id, f.inbox_id, f.recipient, f.mailbox_id, f.mail_from,
+                  f.return_token, f.attempts, f.created_at
+        """,
+        at,
+        lease,
+        most,
+        *database.columns(list(busy), 2),
+        list(under_way),
+    )
+    return [Forward(**row) for row in rows]
+
+
+async def extend(db: database.Db, ids_: Collection[UUID], *, until: datetime) -> None:
+    """Keep letters that are under way from coming due; a dead process stops doing so."""
+    await db.execute(
+        "UPDATE forwards SET due_at = $2 WHERE id = ANY ($1::uuid[]) AND state = 'owed'",
+        list(ids_),
+        until,
+    )
+
+
+async def release(db: database.Db, ids_: Collection[UUID], *, due: datetime) -> None:
+    """Give back letters that were claimed but not tried."""
+    await db.execute(
+        """
+        UPDATE forwards SET due_at = $2, attempts = greatest(attempts - 1, 0)
+         WHERE id = ANY ($1::uuid[]) AND state = 'owed'
+        """,
+        list(ids_),
+        due,
+    )
+
+
+async def settle(
+    db: database.Db,
+    forward: Forward,
+    attempt: Attempt,
+    *,
+    due: datetime | None,
+) -> None:
+    """Write down a try: taken when it has no error, else due again then, or dead (None)."""
+    if attempt.error is None:
+        state = "sent"
+    else:
+        state = "dead" if due is None else "owed"
+    await db.execute(
+        """
+        WITH told AS (
+            INSERT INTO attempts (site_id, owner_id, n, at, seconds, request, code, answer, error)
+            SELECT $1, $2, 1 + count(*), $3, $4, $5, $6, $7, $8
+              FROM attempts WHERE site_id = $1 AND owner_id = $2
+        )
+        UPDATE forwards
+           SET state = $9, due_at = coalesce($10, due_at), last_code = $6, last_error = $8,
+               sent_at = CASE WHEN $9 = 'sent' THEN $3::timestamptz END
+         WHERE site_id = $1 AND id = $2 AND state <> 'sent'
+        """,
+        forward.site_id,
+        forward.id,
+        attempt.at,
+        attempt.seconds,
+        attempt.request,
+        attempt.code,
+        _safe(attempt.answer),
+        None if attempt.error is None else _safe(attempt.error),
+        state,
+        due,
+    )
+
+
+async def stuck(
+    db: database.Db,
+    *,
+    at: datetime,
+    site_id: int | None = None,
+    older: timedelta = timedelta(minutes=15),
+    most: int = 100,
+) -> list[Stuck]:
+    """Letters owed for longer than `older`, dead ones, and those that bounced later."""
+    rows = await db.fetch(
+        """
+        SELECT site_id, id, inbox_id, recipient, mailbox_id, state, attempts, created_at,
+               due_at, last_code, last_error, bounced_at
+          FROM forwards
+         WHERE (state = 'dead' OR (state = 'owed' AND created_at <= $1) OR bounced_at IS NOT NULL)
+           AND ($2::int IS NULL OR site_id = $2)
+         ORDER BY created_at LIMIT $3
+        """,
+        at - older,
+        site_id,
+        most,
+    )
+    return [Stuck(**row) for row in rows]
+
+
+async def backlog(db: database.Db, *, at: datetime) -> Backlog:
+    """How many letters wait, since when, and how many died lately."""
+    row = await db.fetchrow(
+        """
+        SELECT count(*) FILTER (WHERE state = 'owed') AS owed,
+               min(created_at) FILTER (WHERE state = 'owed') AS oldest_at,
+               count(*) FILTER (WHERE state = 'dead' AND due_at > $1) AS dead
+          FROM forwards WHERE state <> 'sent'
+        """,
+        at - HISTORY,
+    )
+    assert row is not None  # an aggregate always has a row
+    return Backlog(**row)
+
+
+async def retry(
+    db: database.Db,
+    *,
+    at: datetime,
+    site_id: int | None = None,
+    id_: UUID | None = None,
+) -> int:
+    """Try again at once: one letter, a site's, or all that wait or are dead; how many."""
+    status = await db.execute(
+        """
+        UPDATE forwards SET state = 'owed', due_at = $1, attempts = 0
+         WHERE state IN ('owed', 'dead')
+           AND ($2::int IS NULL OR site_id = $2) AND ($3::uuid IS NULL OR id = $3)
+        """,
+        at,
+        site_id,
+        id_,
+    )
+    return int(status.split()[-1])
+
+
+async def attempts(
+    db: database.Db, site_id: int, id_: UUID
+) -> list[dict[str, Any]]:
+    """Every try of one letter, the first first."""
+    rows = await db.fetch(
+        """
+        SELECT n, at, seconds, request, code, answer, error
+          FROM attempts WHERE site_id = $1 AND owner_id = $2 ORDER BY n
+        """,
+        site_id,
+        id_,
+    )
+    return [dict(row) for row in rows]
+
+
+def _safe(text: str) -> str:
+    """Another server's words as PostgreSQL can hold them."""
+    return text[:ANSWER].replace("\0", "").encode("utf-8", "replace").decode()
