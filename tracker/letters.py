@@ -275,23 +275,32 @@ async def claim(
     return [Forward(**row) for row in rows]
 
 
-async def extend(db: database.Db, ids_: Collection[UUID], *, until: datetime) -> None:
+async def extend(
+    db: database.Db, forwards: Collection[Forward], *, until: datetime
+) -> None:
     """Keep letters that are under way from coming due; a dead process stops doing so."""
     await db.execute(
-        "UPDATE forwards SET due_at = $2 WHERE id = ANY ($1::uuid[]) AND state = 'owed'",
-        list(ids_),
+        """
+        UPDATE forwards SET due_at = $3
+         WHERE (site_id, id) IN (SELECT * FROM unnest($1::int[], $2::uuid[]))
+           AND state = 'owed'
+        """,
+        *database.columns([(one.site_id, one.id) for one in forwards], 2),
         until,
     )
 
 
-async def release(db: database.Db, ids_: Collection[UUID], *, due: datetime) -> None:
+async def release(
+    db: database.Db, forwards: Collection[Forward], *, due: datetime
+) -> None:
     """Give back letters that were claimed but not tried."""
     await db.execute(
         """
-        UPDATE forwards SET due_at = $2, attempts = greatest(attempts - 1, 0)
-         WHERE id = ANY ($1::uuid[]) AND state = 'owed'
+        UPDATE forwards SET due_at = $3, attempts = greatest(attempts - 1, 0)
+         WHERE (site_id, id) IN (SELECT * FROM unnest($1::int[], $2::uuid[]))
+           AND state = 'owed'
         """,
-        list(ids_),
+        *database.columns([(one.site_id, one.id) for one in forwards], 2),
         due,
     )
 
@@ -316,7 +325,7 @@ async def settle(
               FROM attempts WHERE site_id = $1 AND owner_id = $2
         )
         UPDATE forwards
-           SET state = $9, due_at = coalesce($10, due_at), last_code = $6, last_error = $8,
+           SET state = $9, due_at = coalesce($10, $3::timestamptz), last_code = $6, last_error = $8,
                sent_at = CASE WHEN $9 = 'sent' THEN $3::timestamptz END
          WHERE site_id = $1 AND id = $2 AND state <> 'sent'
         """,
@@ -394,9 +403,7 @@ async def retry(
     return int(status.split()[-1])
 
 
-async def attempts(
-    db: database.Db, site_id: int, id_: UUID
-) -> list[dict[str, Any]]:
+async def attempts(db: database.Db, site_id: int, id_: UUID) -> list[dict[str, Any]]:
     """Every try of one letter, the first first."""
     rows = await db.fetch(
         """

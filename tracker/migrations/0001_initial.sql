@@ -450,6 +450,8 @@ CREATE TABLE forwards (
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02);
 CREATE INDEX forwards_due ON forwards (due_at) WHERE state = 'owed';
 CREATE INDEX forwards_of_inbox ON forwards (site_id, inbox_id);
+CREATE INDEX forwards_dead ON forwards (site_id, created_at) WHERE state = 'dead';
+CREATE INDEX forwards_bounced ON forwards (site_id, created_at) WHERE bounced_at IS NOT NULL;
 
 -- Money --------------------------------------------------------------------------------
 
