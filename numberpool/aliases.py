@@ -1,0 +1,205 @@
+"""Email addresses minted for sessions: made, recognised, found, retired.
+
+An alias is `base-token@domain`: the base looks like the mailbox it stands for, the token is
+nine random symbols and a check symbol. It belongs to one session and one mailbox for ever
+and is never given out again, so that no letter is laid to a stranger.
+
+The check is a sum modulo 27 with weights 1 and 2 in turn. Both are coprime to 27 and so is
+their difference, hence every single wrong symbol and every swap of two neighbours shows.
+"""
+
+import re
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from numberpool import db as sql
+
+ALPHABET = "23456789bcdfghjkmnpqrstvwxz"  # no look-alikes, and no vowels: no words
+RANDOM = (
+    9  # symbols, 43 bits: a guess among ten million aliases hits one time in 760 000
+)
+LENGTH = RANDOM + 1
+SEPARATOR = "-"
+LONGEST_BASE = 20
+LONGEST_LOCAL_PART = 128  # RFC 5321 says 64; some systems prepend to it
+
+_VALUE = {symbol: value for value, symbol in enumerate(ALPHABET)}
+_SEPARATORS = re.compile(r"[.\-+_=]")
+_FOLD = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alias:
+    """A fresh address, not yet anybody's."""
+
+    base: str
+    token: str
+
+    @property
+    def local_part(self) -> str:
+        return f"{self.base}{SEPARATOR}{self.token}" if self.base else self.token
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Minting:
+    """A row for `MINT`: whose this address shall be."""
+
+    token: str
+    site_id: int
+    mailbox_id: int
+    base: str
+    minted_at: datetime
+    session_id: UUID | None = None
+    source_id: int | None = None  # for an address that belongs to a source instead
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """Whose a minted address is."""
+
+    token: str
+    site_id: int
+    mailbox_id: int
+    session_id: UUID | None
+    source_id: int | None
+    base: str
+    minted_at: datetime
+    retired: bool  # blocked by hand: refuse letters to it
+
+    @property
+    def local_part(self) -> str:
+        return Alias(base=self.base, token=self.token).local_part
+
+
+def mint(base: str) -> Alias:
+    """A random address that looks like the mailbox `base` (an address or its local part)."""
+    random = "".join(secrets.choice(ALPHABET) for _ in range(RANDOM))
+    return Alias(base=natural_base(base), token=random + check_symbol(random))
+
+
+def natural_base(mailbox: str) -> str:
+    """The beginning of the aliases of a mailbox: "Info.Sales+x@acme.example" → "info.sales"."""
+    local = mailbox.partition("@")[0].partition("+")[0].translate(_FOLD)
+    words = re.sub(r"[^a-z0-9.]", "", local).split(".")
+    return ".".join(word for word in words if word)[:LONGEST_BASE].rstrip(".")
+
+
+def check_symbol(symbols: str) -> str:
+    """The symbol that makes `symbols` a valid token when put behind them."""
+    return ALPHABET[-_weighted(symbols + ALPHABET[0]) % len(ALPHABET)]
+
+
+def valid(token: str) -> bool:
+    """Whether this can be a token (folded): the right symbols, the right check."""
+    return (
+        len(token) == LENGTH
+        and all(symbol in _VALUE for symbol in token)
+        and _weighted(token) % len(ALPHABET) == 0
+    )
+
+
+def _weighted(symbols: str) -> int:
+    """Weights 1, 2, 1, 2 … from the last symbol to the first."""
+    return sum(_VALUE[one] * (1 + n % 2) for n, one in enumerate(reversed(symbols)))
+
+
+def parse(local_part: str) -> str | None:
+    """The token at the end of a local part, folded; None when there is no valid one.
+
+    Whatever separator was shown, any of ``. - + _ =`` is taken: people and software mangle.
+    """
+    if len(local_part) > LONGEST_LOCAL_PART:
+        return None
+    token = _SEPARATORS.split(local_part)[-1].translate(_FOLD)
+    return token if valid(token) else None
+
+
+def mints(first: int) -> str:
+    """The INSERT for a group statement; its parameters `$first` and on are `columns(…)`.
+
+    It returns the tokens that were written. A token that was there already is not written
+    (it is somebody else's): mint another.
+    """
+    n = range(first, first + WIDTH)
+    return f"""
+        INSERT INTO aliases (token, site_id, mailbox_id, session_id, source_id, base, minted_at)
+        SELECT * FROM unnest(
+            ${n[0]}::text[], ${n[1]}::int[], ${n[2]}::bigint[], ${n[3]}::uuid[],
+            ${n[4]}::bigint[], ${n[5]}::text[], ${n[6]}::timestamptz[]
+        )
+        ON CONFLICT DO NOTHING
+        RETURNING token
+    """
+
+
+WIDTH = 7  # parameters of `mints`
+MINT = mints(1)
+
+
+def columns(mintings: Sequence[Minting]) -> list[list[Any]]:
+    """The parameters of `mints`."""
+    rows = (
+        (one.token, one.site_id, one.mailbox_id, one.session_id, one.source_id, one.base, one.minted_at)
+        for one in mintings
+    )  # fmt: skip
+    return sql.columns(rows, WIDTH)
+
+
+async def keep(db: sql.Db, mintings: Sequence[Minting]) -> set[str]:
+    """Write minted aliases by themselves; the tokens that stand."""
+    rows = await db.fetch(MINT, *columns(mintings))
+    return {row["token"] for row in rows}
+
+
+_FOUND = """
+    SELECT token, site_id, mailbox_id, session_id, source_id, base, minted_at,
+           retired_at IS NOT NULL AS retired
+      FROM aliases
+"""
+
+
+async def find(db: sql.Db, token: str) -> Found | None:
+    """Whose alias this is, retired ones too; a token that cannot be one costs no query."""
+    if not valid(token):
+        return None
+    row = await db.fetchrow(f"{_FOUND} WHERE token = $1", token)
+    return Found(**row) if row else None
+
+
+async def of_sessions(
+    db: sql.Db, sessions: Iterable[tuple[int, UUID]]
+) -> dict[UUID, list[Found]]:
+    """The aliases of these sessions (site id, session id) that are not retired."""
+    rows = await db.fetch(
+        f"""
+        {_FOUND}
+          JOIN (SELECT DISTINCT * FROM unnest($1::int[], $2::uuid[])
+               ) AS asked (site_id, session_id) USING (site_id, session_id)
+         WHERE retired_at IS NULL
+         ORDER BY minted_at, token
+        """,
+        *sql.columns(sessions, 2),
+    )
+    found: dict[UUID, list[Found]] = {}
+    for row in rows:
+        found.setdefault(row["session_id"], []).append(Found(**row))
+    return found
+
+
+async def retire(db: sql.Db, *, site_id: int, token: str, at: datetime) -> bool:
+    """Refuse letters to this alias from now on; False when the site has no such alias."""
+    done = await db.fetchval(
+        """
+        UPDATE aliases SET retired_at = coalesce(retired_at, $3::timestamptz)
+         WHERE site_id = $1 AND token = $2
+        RETURNING true
+        """,
+        site_id,
+        token,
+        at,
+    )
+    return bool(done)
