@@ -170,6 +170,12 @@ async def find(db: sql.Db, token: str) -> Found | None:
     return Found(**row) if row else None
 
 
+async def find_all(db: sql.Db, tokens: Sequence[str]) -> dict[str, Found]:
+    """Whose each of these valid tokens is; those nobody has are missing."""
+    rows = await db.fetch(f"{_FOUND} WHERE token = ANY ($1::text[])", list(tokens))
+    return {row["token"]: Found(**row) for row in rows}
+
+
 async def of_sessions(
     db: sql.Db, sessions: Iterable[tuple[int, UUID]]
 ) -> dict[UUID, list[Found]]:
