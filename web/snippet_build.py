@@ -90,8 +90,14 @@ def build(root: Path = ROOT) -> list[Path]:
 
 def installed(package: Path, modules: Path) -> bool:
     """Whether each package stands in `node_modules` in the very version that is pinned."""
-    pinned = json.loads(package.read_bytes())["devDependencies"]
-    return all(version_of(modules / name) == pinned[name] for name in pinned)
+    versions = pinned(package)
+    return all(version_of(modules / name) == versions[name] for name in versions)
+
+
+def pinned(package: Path) -> dict[str, str]:
+    """The packages we take from npm and their exact versions."""
+    versions: dict[str, str] = json.loads(package.read_bytes())["devDependencies"]
+    return versions
 
 
 def version_of(module: Path) -> str | None:
@@ -156,7 +162,7 @@ def run(command: tuple[str, ...], *, at: Path, patience: timedelta) -> bytes:
         raise BuildFailed(str(error)) from error
     if done.returncode != 0:
         complaint = (done.stderr or done.stdout).decode(errors="replace")[-2000:]
-        raise BuildFailed(f"{Path(command[-1]).name} failed:\n{complaint}")
+        raise BuildFailed(f"{Path(command[0]).name} failed:\n{complaint}")
     return done.stdout
 
 

@@ -357,16 +357,34 @@
       found = true;
       watch(parent, rule);
     });
+    if (fresh != text && mayWrite(parent)) spread(nodes, text, fresh);
+    return found;
+  }
+
+  // Writes a changed text back into the nodes it was read from: character by character where
+  // lengths agree, else what changed goes into the first node that held a part of it.
+  function spread(nodes, text, fresh) {
     const same = fresh.length == text.length;
-    // Another length fits nowhere but into an element that holds the number alone.
-    if (fresh == text || !(same || PIECE.test(text)) || !mayWrite(parent)) return found;
-    let rest = fresh;
-    for (const node of nodes) {
-      const size = same ? node.nodeValue.length : rest.length;
-      if (node.nodeValue != rest.slice(0, size)) node.nodeValue = rest.slice(0, size);
-      rest = rest.slice(size);
+    let start = 0;
+    while (text[start] == fresh[start]) start++;
+    let end = text.length;
+    let tail = fresh.length;
+    while (end > start && tail > start && text[end - 1] == fresh[tail - 1]) {
+      end--;
+      tail--;
     }
-    return true;
+    let middle = fresh.slice(start, tail);
+    let at = 0;
+    for (const node of nodes) {
+      const old = node.nodeValue;
+      const from = Math.min(Math.max(start - at, 0), old.length);
+      const to = Math.min(Math.max(end - at, 0), old.length);
+      const share = same ? to - from : start <= at + old.length ? middle.length : 0;
+      const value = old.slice(0, from) + middle.slice(0, share) + old.slice(to);
+      middle = middle.slice(share);
+      at += old.length;
+      if (value != old) node.nodeValue = value;
+    }
   }
 
   function swapAttributes(element) {
@@ -656,16 +674,20 @@
     const sent = performance.now();
     const late = batch.some(isLate);
     post(late ? '/v1/events' : '/v1/beats', body)
-      .then((answer) => {
-        touch();
-        return late && answer.json().then((given) => {
-          if (!stopped) allocated(given, performance.now() - sent > PATIENCE);
-        });
+      .then(
+        (answer) => {
+          touch();
+          return late && answer.json();
+        },
+        (trouble) => {
+          if (!trouble.refused) events = batch.concat(events).slice(-50);
+          throw trouble;
+        }
+      )
+      .then((given) => {
+        if (late && !stopped) allocated(given, performance.now() - sent > PATIENCE);
       })
-      .catch((trouble) => {
-        if (!trouble.refused) events = batch.concat(events).slice(-50);
-        say(trouble);
-      });
+      .catch(say);
   }
 
   function beatBody(state) {
@@ -822,7 +844,7 @@
     (function attempt() {
       post('/v1/contacts', body).catch((trouble) => {
         say(trouble);
-        if (!trouble.refused && ++tries < 4) setTimeout(attempt, 3000 * tries);
+        if (!trouble.refused && tries < 4) setTimeout(attempt, 1000 * 3 ** tries++);
       });
     })();
   }

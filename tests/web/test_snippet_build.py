@@ -1,0 +1,108 @@
+"""The making of page assets, with the real npm packages and the real terser."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from web import snippet_build
+
+MADE = {"snippet/snippet.min.js", "vendor/echarts.min.js", "vendor/htmx.min.js"}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A copy of the project's sources, beside packages that are installed already."""
+    snippet_build.build()
+    (tmp_path / "web/snippet").mkdir(parents=True)
+    for name in ("package.json", "web/snippet/snippet.js"):
+        shutil.copy2(snippet_build.ROOT / name, tmp_path / name)
+    (tmp_path / "node_modules").symlink_to(snippet_build.ROOT / "node_modules")
+    return tmp_path
+
+
+def names(root: Path, made: list[Path]) -> set[str]:
+    return {str(path.relative_to(root / "web/static")) for path in made}
+
+
+def test_a_second_run_makes_nothing_and_a_changed_snippet_only_itself(
+    root: Path,
+) -> None:
+    assert names(root, snippet_build.build(root)) == MADE
+    assert snippet_build.build(root) == []
+
+    minified = root / "web/static/snippet/snippet.min.js"
+    later = minified.stat().st_mtime_ns + 1
+    os.utime(root / "web/snippet/snippet.js", ns=(later, later))
+
+    assert names(root, snippet_build.build(root)) == {"snippet/snippet.min.js"}
+
+
+def test_what_is_made_is_one_function_to_be_called_with_the_configuration(
+    root: Path,
+) -> None:
+    snippet_build.build(root)
+    script = (root / "web/static/snippet/snippet.min.js").read_text()
+    node = snippet_build.find_node().node
+
+    kind = subprocess.run(
+        [*node, "-p", f"f = ({script}); typeof f + f.length"],
+        capture_output=True,
+        check=True,
+    )
+
+    assert kind.stdout.strip() == b"function1"
+
+
+def test_a_snippet_that_does_not_parse_is_refused_and_the_old_one_stays(
+    root: Path,
+) -> None:
+    snippet_build.build(root)
+    minified = root / "web/static/snippet/snippet.min.js"
+    before = minified.read_bytes()
+    (root / "web/snippet/snippet.js").write_text("(function (C) { oops( })")
+
+    os.utime(minified, ns=(0, 0))
+    with pytest.raises(snippet_build.BuildFailed, match="Parse error"):
+        snippet_build.build(root)
+
+    assert minified.read_bytes() == before
+
+
+def test_packages_of_another_version_do_not_count_as_installed(root: Path) -> None:
+    package = root / "package.json"
+    modules = root / "node_modules"
+    assert snippet_build.installed(package, modules)
+
+    package.write_text('{"devDependencies": {"terser": "1.0.0"}}')
+
+    assert not snippet_build.installed(package, modules)
+
+
+def test_versions_are_pinned_exactly() -> None:
+    package = snippet_build.ROOT / "package.json"
+    versions = snippet_build.pinned(package).values()
+    assert all(version.replace(".", "").isdigit() for version in versions)
+
+
+def test_a_machine_without_node_uses_the_one_from_pypi(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+
+    found = snippet_build.find_node()
+
+    for command in (found.node, found.npm):
+        version = subprocess.run([*command, "--version"], capture_output=True)
+        assert version.stdout.strip().removeprefix(b"v")[:1].isdigit(), version.stderr
+
+
+def test_what_a_failed_command_complained_of_is_in_the_error(tmp_path: Path) -> None:
+    with pytest.raises(snippet_build.BuildFailed, match="no good"):
+        snippet_build.run(
+            ("sh", "-c", "echo no good >&2; exit 3"),
+            at=tmp_path,
+            patience=snippet_build.TERSER_PATIENCE,
+        )
