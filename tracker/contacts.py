@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from numberpool import aliases
 from tracker import calls, deliveries, ids, leads, letters, matching, people, stale
 from tracker import db as database
 from tracker.errors import BadInput
@@ -126,8 +125,9 @@ async def capture_letter(
     contact_id = letters.contact_id(letter)
     if await _exists(db, site.id, contact_id):
         return contact_id
-    found = await aliases.find(db, letter.token)
-    match = await matching.of_alias(db, site, found) if found else matching.UNKNOWN
+    match = await matching.of_alias(
+        db, site, session_id=letter.session_id, source_id=letter.source_id
+    )
     contact = _Contact(
         id=contact_id,
         channel="email",

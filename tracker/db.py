@@ -3,24 +3,21 @@
 `Db` is what query functions take: a connection, or the pool itself for a single statement.
 """
 
-import json
 import logging
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import resources
-from typing import Any, TypeAlias
+from typing import Any
 
 import asyncpg
+import msgspec
 
+from numberpool.db import Connection as Connection
+from numberpool.db import Db as Db
+from numberpool.db import Pool as Pool
+from numberpool.db import columns as columns
 from tracker import ids
 
 log = logging.getLogger(__name__)
-
-Connection: TypeAlias = (
-    "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
-)
-Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
-Db: TypeAlias = "Connection | Pool"
 
 PARTITIONED = ("sessions", "pages", "events", "inbox")
 MIGRATION_LOCK = 7_305_781  # any constant: one migration at a time
@@ -36,15 +33,20 @@ async def connect(
     )
 
 
+async def open_lazily(url: str, *, most: int = 10, patience: float = 10) -> Pool:
+    """As `connect`, but PostgreSQL may be away: connections are made when first needed."""
+    return await connect(url, least=0, most=most, patience=patience)
+
+
 async def prepare(connection: Connection) -> None:
     """What every connection is taught: jsonb is Python values."""
     await connection.set_type_codec(
-        "jsonb", encoder=_to_json, decoder=json.loads, schema="pg_catalog"
+        "jsonb", encoder=_to_json, decoder=msgspec.json.decode, schema="pg_catalog"
     )
 
 
 def _to_json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str, separators=(",", ":"))
+    return msgspec.json.encode(value).decode()
 
 
 async def migrate(db: Connection) -> list[str]:
@@ -97,10 +99,3 @@ async def partition(db: Db, *, since: datetime, until: datetime) -> None:
 def _months_later(at: datetime, months: int) -> datetime:
     years, month = divmod(at.month - 1 + months, 12)
     return datetime(at.year + years, month + 1, 1, tzinfo=UTC)
-
-
-def columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
-    """Rows turned into columns, for `unnest`; an empty list gives empty columns."""
-    if not rows:
-        return [[] for _ in range(width)]
-    return [list(column) for column in zip(*rows, strict=True)]

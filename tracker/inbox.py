@@ -75,6 +75,12 @@ async def keep(db: database.Db, events: Sequence[Event]) -> None:
     )
 
 
+async def keep_all(pool: database.Pool, events: list[Event]) -> list[None]:
+    """`keep` as `Together` settles: one result an event."""
+    await keep(pool, events)
+    return [None] * len(events)
+
+
 async def find(db: database.Db, site_id: int, id_: UUID) -> Event | None:
     """The event as it came."""
     row = await db.fetchrow(

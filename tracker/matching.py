@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from numberpool import aliases, ledger, posterior
+from numberpool import ledger, posterior
 from tracker import db as database
 from tracker import ids, source_rows, sources
 from tracker.sites import Dialled, Site
@@ -108,13 +108,17 @@ async def of_call(
 
 
 async def of_alias(
-    db: database.Connection, site: Site, found: aliases.Found
+    db: database.Connection,
+    site: Site,
+    *,
+    session_id: UUID | None,
+    source_id: int | None,
 ) -> Match:
     """A letter's session: exact, for an alias is minted for one session only."""
-    if found.session_id is not None:
-        return await of_session(db, site, found.session_id, rule=ALIAS)
-    if found.source_id is not None:
-        return _source(ALIAS, found.source_id)
+    if session_id is not None:
+        return await of_session(db, site, session_id, rule=ALIAS)
+    if source_id is not None:
+        return _source(ALIAS, source_id)
     return UNKNOWN
 
 

@@ -101,6 +101,8 @@ class Site:
     mailboxes: tuple[Mailbox, ...] = ()
     connections: tuple[Connection, ...] = ()
     numbers: dict[str, Dialled] = field(default_factory=dict)  # by E.164
+    pool_of: dict[str, pools.Pool] = field(default_factory=dict)  # by what it replaces
+    mailbox_of: dict[str, Mailbox] = field(default_factory=dict)  # likewise, lower case
 
     @property
     def lead_window(self) -> timedelta:
@@ -242,6 +244,10 @@ def _site(
         demo=row["demo"],
         rules=msgspec.convert(row["settings"], Rules),
         pools=tuple(found.values()),
+        pool_of={number: pool for pool in found.values() for number in pool.replaces},
+        mailbox_of={
+            address.casefold(): box for box in mailboxes for address in box.replaces
+        },
         statics=tuple(
             _static(one)
             for one in number_rows

@@ -62,8 +62,14 @@ class Landing:
 
     @property
     def significant(self) -> bool:
-        """Does the visit have a source of its own?"""
-        return self.rule != "kept" and self.source.significant
+        """Does the visit have a source of its own?
+
+        What an advertiser tagged always counts, even with a medium nobody knows: an older
+        source in its place would be a wrong one.
+        """
+        return self.starts_session or (
+            self.rule != "kept" and self.source.significant
+        )
 
 
 DIRECT = Source(

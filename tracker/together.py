@@ -6,6 +6,7 @@ server answers at once and a busy one shares its transactions.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
@@ -14,7 +15,11 @@ Result = TypeVar("Result")
 
 
 class Together(Generic[Item, Result]):
-    """Batches of up to `most` items, at most `at_once` of them under way."""
+    """Batches of up to `most` items, at most `at_once` of them under way.
+
+    With `patience` (seconds) a caller who has waited about that long gets TimeoutError; the
+    batch itself goes on, so whether its item was settled is then unknown.
+    """
 
     def __init__(
         self,
@@ -22,12 +27,15 @@ class Together(Generic[Item, Result]):
         *,
         most: int = 200,
         at_once: int = 1,
+        patience: float | None = None,
     ) -> None:
         self._settle = settle
         self._most = most
         self._free = at_once
+        self._patience = patience
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._asked: deque[tuple[float, asyncio.Future[Result]]] = deque()
 
     @property
     def waiting(self) -> int:
@@ -42,6 +50,8 @@ class Together(Generic[Item, Result]):
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
         self._waiting.append((item, future))
+        if self._patience is not None:
+            self._watch(future, loop, self._patience)
         if self._free and len(self._waiting) == 1:
             loop.call_soon(self._start)  # after all that is ready in this turn
         return await future
@@ -51,6 +61,30 @@ class Together(Generic[Item, Result]):
         while self._tasks or self._waiting:
             await asyncio.gather(*self._tasks, return_exceptions=True)
             await asyncio.sleep(0)
+
+    def _watch(
+        self,
+        future: asyncio.Future[Result],
+        loop: asyncio.AbstractEventLoop,
+        patience: float,
+    ) -> None:
+        # One timer for all callers: cheaper than one each.
+        if not self._asked:
+            loop.call_later(patience, self._expire, loop, patience)
+        self._asked.append((loop.time(), future))
+
+    def _expire(self, loop: asyncio.AbstractEventLoop, patience: float) -> None:
+        now = loop.time()
+        while self._asked and (
+            self._asked[0][1].done() or self._asked[0][0] + patience <= now
+        ):
+            _, future = self._asked.popleft()
+            if not future.done():
+                future.set_exception(TimeoutError())
+        if self._asked:
+            loop.call_later(
+                self._asked[0][0] + patience - now, self._expire, loop, patience
+            )
 
     def _start(self) -> None:
         while self._free and self._waiting:

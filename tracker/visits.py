@@ -1,0 +1,385 @@
+"""The life of a visit: which session it belongs to, its source, and what it is shown.
+
+`web.collect` hands every visit to `Visits.arrive`. Visits that arrive at the same moment are
+settled together: what is known of them is read once, one script lends all their numbers, one
+statement writes them (`tracker/visit_rows.py`), and only then are they answered. A store that
+is away costs the visitor nothing: he is told to keep what is on the page.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+import asyncpg
+import msgspec
+import redis.asyncio
+import redis.exceptions
+
+from numberpool import aliases, ledger, lending, phones, pools
+from tracker import db as database
+from tracker import ids, source_rows, sources, visit_rows
+from tracker.sites import Mailbox, Site, Static
+from tracker.together import Together
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 0.25  # seconds until the page is told to keep what it has
+BATCH = 100  # visits settled together at most
+
+STORES_AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    redis.exceptions.RedisError,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """A page that asks what to show, as the door read it."""
+
+    site: Site
+    at: datetime
+    url: str
+    referrer: str = ""
+    visitor: UUID | None = None
+    session: UUID | None = None
+    replaces: tuple[str, ...] = ()  # numbers and addresses as they stand on the page
+    ids: dict[str, str] = field(default_factory=dict)  # of analytics systems
+    device: str = "desktop"
+    reading: bool = False  # a number is about to be read: lend one even if none is idle
+    page: bool = True  # False: the same page asks again
+
+
+class Number(msgspec.Struct, frozen=True, kw_only=True):
+    """What to show in place of a number."""
+
+    replaces: str
+    number: str
+    display: str
+    kind: str  # dynamic, static, overflow, own
+
+
+class Email(msgspec.Struct, frozen=True, kw_only=True):
+    """What to show in place of an address."""
+
+    replaces: str
+    address: str
+
+
+class Arrival(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a visit."""
+
+    visitor: UUID | None
+    session: UUID | None
+    new_session: bool
+    numbers: list[Number]
+    emails: list[Email]
+    lease_seconds: int
+    beat_seconds: int
+
+
+class Visits:
+    """Settles visits; one a process."""
+
+    def __init__(
+        self, pool: database.Pool, valkey: redis.asyncio.Redis, *, mail_domain: str
+    ) -> None:
+        self._pool = pool
+        self._valkey = valkey
+        self._mail_domain = mail_domain
+        self._together: Together[Visit, Arrival] = Together(
+            self._settle, most=BATCH, patience=PATIENCE
+        )
+
+    async def arrive(self, visit: Visit) -> Arrival:
+        """What to show; everything in the answer is durable when it is given."""
+        try:
+            return await self._together.add(visit)
+        except STORES_AWAY as error:
+            log.warning("visit not kept", extra={"error": type(error).__name__})
+            return keep_own(visit)
+
+    async def finish(self) -> None:
+        """Wait for the visits under way."""
+        await self._together.finish()
+
+    async def _settle(self, visits: list[Visit]) -> list[Arrival]:
+        known = await visit_rows.known(
+            self._pool,
+            sessions=[v.session for v in visits if v.session],
+            visitors=[v.visitor for v in visits if v.visitor],
+            sites=[v.site.id for v in visits],
+        )
+        steps = [_Step(visit, known, self._mail_domain) for visit in visits]
+        await self._lend(steps)
+        stood = await visit_rows.write(self._pool, [step.rows() for step in steps])
+        return [step.arrival(stood) for step in steps]
+
+    async def _lend(self, steps: Sequence["_Step"]) -> None:
+        wants = [(step, want) for step in steps for want in step.wants()]
+        if not wants:
+            return
+        try:
+            loans = await self._loans([want for _, want in wants], steps[-1].visit.at)
+        except (OSError, TimeoutError, redis.exceptions.RedisError) as error:
+            # Without Valkey nobody is lent anything; what is held already stays held.
+            log.warning("numbers not lent", extra={"error": type(error).__name__})
+            return
+        for (step, want), loan in zip(wants, loans, strict=True):
+            step.lent(want.pool, loan)
+
+    async def _loans(
+        self, wants: Sequence[lending.Want], at: datetime
+    ) -> list[lending.Loan]:
+        try:
+            return await lending.lend(self._valkey, wants, at)
+        except lending.NotLoaded as missing:
+            for pool in missing.pools:
+                await ledger.rebuild(self._pool, self._valkey, pool, at)
+            return await lending.lend(self._valkey, wants, at)
+
+
+def keep_own(visit: Visit) -> Arrival:
+    """The answer when nothing can be promised: the page keeps what it has."""
+    return _answer(
+        visit,
+        [_own(number) for number in visit.replaces if "@" not in number],
+        session=visit.session,
+    )
+
+
+def without_consent(visit: Visit) -> Arrival:
+    """Nothing is kept of the visitor: his source's static number, or the page's own."""
+    landing = _classify(visit, live=False)
+    numbers = []
+    for text in visit.replaces:
+        if "@" in text:
+            continue
+        static = _static(visit.site, landing.source, text)
+        numbers.append(_show(text, static.number, "static") if static else _own(text))
+    return _answer(visit, numbers, visitor=None)
+
+
+def _answer(
+    visit: Visit,
+    numbers: list[Number],
+    *,
+    visitor: UUID | None = None,
+    session: UUID | None = None,
+) -> Arrival:
+    return Arrival(
+        visitor=visitor,
+        session=session,
+        new_session=False,
+        numbers=numbers,
+        emails=[],
+        lease_seconds=visit.site.rules.lease_seconds,
+        beat_seconds=visit.site.rules.beat_seconds,
+    )
+
+
+def _own(text: str) -> Number:
+    return Number(replaces=text, number=text, display=text, kind="own")
+
+
+def _show(text: str, number: str, kind: str) -> Number:
+    return Number(
+        replaces=text, number=number, display=phones.display(number), kind=kind
+    )
+
+
+def _classify(visit: Visit, *, live: bool) -> sources.Landing:
+    return sources.classify(
+        visit.url,
+        visit.referrer,
+        own_domains=visit.site.domains,
+        excluded=visit.site.rules.excluded_referrers,
+        live=live,
+    )
+
+
+def _static(site: Site, source: sources.Source, text: str) -> Static | None:
+    """The source's static number that may stand in place of this one."""
+    for static in site.statics:
+        wanted = static.source
+        if (
+            (not static.replaces or _e164(site, text) in static.replaces)
+            and wanted["source"].lower() == source.source.lower()
+            and wanted["medium"].lower() == source.medium.lower()
+            and wanted["campaign"].lower() in ("", source.campaign.lower())
+        ):
+            return static
+    return None
+
+
+def _e164(site: Site, text: str) -> str | None:
+    if text in site.pool_of:
+        return text
+    return phones.e164(text, site.rules.country)
+
+
+class _Step:
+    """One visit on its way through a batch."""
+
+    def __init__(self, visit: Visit, known: visit_rows.Known, mail_domain: str) -> None:
+        self.visit = visit
+        self._mail_domain = mail_domain
+        self._targets = self._find_targets()
+        past = known.sessions.get(visit.session) if visit.session else None
+        if past is not None and past.site_id != visit.site.id:
+            past = None
+        live = past is not None and visit.at - past.last_seen_at < timedelta(
+            minutes=visit.site.rules.session_minutes
+        )
+        self.landing = _classify(visit, live=live)
+        self.past = past if live and not self._is_new_source(past) else None
+        self.new = self.past is None
+        self.visitor = past.visitor_id if past else visit.visitor or uuid4()
+        self.session = (
+            self.past.id if self.past else ids.mint(visit.site.id, visit.at)
+        )
+        self._attribute(known.visitors.get((visit.site.id, self.visitor)))
+        self._loans: dict[int, lending.Loan] = {}
+        self._minted: dict[int, aliases.Alias] = {}
+
+    def _is_new_source(self, past: visit_rows.Past | None) -> bool:
+        """Whether this landing ends the live session: another tag or click, not a reload."""
+        if past is None or not self.landing.starts_session:
+            return False
+        return (
+            source_rows.source_id(self.landing.source) != past.raw_source_id
+            or self.landing.click_ids != past.click_ids
+        )
+
+    def _find_targets(self) -> list[tuple[str, pools.Pool | None, Mailbox | None]]:
+        site = self.visit.site
+        targets: list[tuple[str, pools.Pool | None, Mailbox | None]] = []
+        for text in self.visit.replaces:
+            if "@" in text:
+                targets.append((text, None, site.mailbox_of.get(text.casefold())))
+            else:
+                targets.append((text, site.pool_of.get(_e164(site, text) or ""), None))
+        return targets
+
+    def _attribute(self, visitor: visit_rows.Visitor | None) -> None:
+        """The session's source: its own if significant, else the visitor's latest."""
+        if self.past is not None:
+            self.source, self.source_id = self.past.source, self.past.source_id
+            return
+        lookback = timedelta(days=self.visit.site.rules.lookback_days)
+        self.source = self.landing.source
+        if self.landing.significant:
+            self.source_id = source_rows.source_id(self.source)
+        elif (
+            visitor is not None
+            and visitor.significant is not None
+            and visitor.significant_at is not None
+            and self.visit.at - visitor.significant_at <= lookback
+        ):
+            self.source = visitor.significant
+            self.source_id = source_rows.source_id(self.source)
+        else:
+            self.source = sources.DIRECT
+            self.source_id = source_rows.source_id(self.source)
+
+    def wants(self) -> list[lending.Want]:
+        """One number of each pool whose number stands on the page."""
+        held = self.past.numbers if self.past else {}
+        reading = self.visit.reading or bool(self.past and self.past.has_read)
+        found = {pool.id: pool for _, pool, _ in self._targets if pool is not None}
+        return [
+            lending.Want(
+                pool=pool,
+                session=self.session,
+                visitor=self.visitor,
+                keep=held.get(pool.id),
+                reading=reading,
+            )
+            for pool in found.values()
+        ]
+
+    def lent(self, pool: pools.Pool, loan: lending.Loan) -> None:
+        self._loans[pool.id] = loan
+
+    def rows(self) -> visit_rows.Rows:
+        """What is to be written of this visit."""
+        visit = self.visit
+        return visit_rows.Rows(
+            site_id=visit.site.id,
+            session=self.session,
+            visitor=self.visitor,
+            at=visit.at,
+            new=self.new,
+            page=visit.url if visit.page and not self.new else None,
+            landing=self.landing,
+            source=self.source,
+            source_id=self.source_id,
+            device=visit.device,
+            url=visit.url,
+            referrer=visit.referrer,
+            ids=visit.ids,
+            test="skvoz_test=1" in visit.url,
+            loans=[
+                (pool_id, loan) for pool_id, loan in self._loans.items() if loan.fresh
+            ],
+            seen=visit.reading or bool(self.past and self.past.has_read),
+            aliases=self._mint(),
+        )
+
+    def _mint(self) -> list[tuple[int, aliases.Alias]]:
+        held = self.past.aliases if self.past else {}
+        for text, _, box in self._targets:
+            if box is not None and box.id not in held and box.id not in self._minted:
+                self._minted[box.id] = aliases.mint(text.partition("@")[0])
+        return list(self._minted.items())
+
+    def arrival(self, stood: visit_rows.Stood) -> Arrival:
+        """The answer, given what really was written."""
+        numbers, emails = [], []
+        for text, pool, box in self._targets:
+            if "@" not in text:
+                numbers.append(self._number(text, pool, stood))
+            elif box is not None and (address := self._address(box, stood)):
+                emails.append(Email(replaces=text, address=address))
+        return Arrival(
+            visitor=self.visitor,
+            session=self.session,
+            new_session=self.new,
+            numbers=numbers,
+            emails=emails,
+            lease_seconds=self.visit.site.rules.lease_seconds,
+            beat_seconds=self.visit.site.rules.beat_seconds,
+        )
+
+    def _number(
+        self, text: str, pool: pools.Pool | None, stood: visit_rows.Stood
+    ) -> Number:
+        if pool is not None:
+            number = self._held(pool, stood)
+            if number is not None:
+                return _show(text, number, "dynamic")
+        static = _static(self.visit.site, self.source, text)
+        if static is not None:
+            return _show(text, static.number, "static")
+        if pool is not None and pool.overflow:
+            return _show(text, pool.overflow, "overflow")
+        return _own(text)
+
+    def _held(self, pool: pools.Pool, stood: visit_rows.Stood) -> str | None:
+        loan = self._loans.get(pool.id)
+        if loan is None:  # Valkey is away
+            return self.past.numbers.get(pool.id) if self.past else None
+        if loan.fresh and (self.session, loan.number) not in stood.granted:
+            return None  # lent from a state that was rebuilt meanwhile
+        return loan.number
+
+    def _address(self, box: Mailbox, stood: visit_rows.Stood) -> str | None:
+        minted = self._minted.get(box.id)
+        if minted is not None and minted.token in stood.minted:
+            return f"{minted.local_part}@{self._mail_domain}"
+        held = self.past.aliases.get(box.id) if self.past else None
+        return f"{held}@{self._mail_domain}" if held else None

@@ -1,0 +1,84 @@
+"""Every address of the web process on one page, and what runs beside the handlers."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from functools import partial
+
+import redis.asyncio
+from aiohttp import web
+
+from tracker import beats, config, inbox, seal, sites, visits
+from tracker import db as database
+from tracker.together import Together
+from web import api, collect, dashboard, demo, health, hooks, keys, middlewares, snippets
+
+BODY = 1024 * 1024  # bytes any handler reads at most; doors take less
+
+
+def build(
+    settings: config.Settings, pool: database.Pool, valkey: redis.asyncio.Redis
+) -> web.Application:
+    """The application; the stores may be away when it starts."""
+    app = web.Application(
+        client_max_size=BODY, middlewares=[middlewares.errors_to_answers]
+    )
+    app[keys.SETTINGS] = settings
+    app[keys.POOL] = pool
+    app[keys.REDIS] = valkey
+    app[keys.SEAL] = seal.of(settings)
+    app[keys.DIRECTORY] = sites.Directory(pool, app[keys.SEAL])
+    _add_collect(app)
+    _add_hooks(app)
+    app.add_routes(collect.routes())
+    app.add_routes(snippets.routes())
+    app.add_routes(hooks.routes())
+    app.add_routes(api.routes())
+    app.add_routes(health.routes())
+    app.add_routes(demo.routes())
+    app.add_routes(dashboard.routes())
+    dashboard.setup(app)
+    app.cleanup_ctx.append(_background)
+    return app
+
+
+def _add_collect(app: web.Application) -> None:
+    pool, directory = app[keys.POOL], app[keys.DIRECTORY]
+    app[collect.VISITS] = visits.Visits(
+        pool, app[keys.REDIS], mail_domain=app[keys.SETTINGS].mail_domain
+    )
+    app[collect.BEATS] = beats.Beats(pool, app[keys.REDIS], directory)
+    app[collect.FORMS] = Together(partial(inbox.keep_all, pool))
+    app[collect.FORM_READER] = inbox.Reader(
+        pool, door="form", read=partial(_read_form, directory)
+    )
+
+
+async def _read_form(
+    directory: sites.Directory, db: database.Connection, event: inbox.Event
+) -> None:
+    await collect.read_form(db, event, directory)
+
+
+def _add_hooks(app: web.Application) -> None:
+    hooks.setup(app)
+
+
+async def _background(app: web.Application) -> AsyncIterator[None]:
+    """Follow the set-up, write beats, read what was kept; all end with the application."""
+    directory = app[keys.DIRECTORY]
+    with contextlib.suppress(TimeoutError):
+        # Ready with the set-up in memory; without PostgreSQL, ready all the same.
+        await asyncio.wait_for(directory.look_again(), sites.PATIENCE)
+    loops = [
+        directory.follow(),
+        app[collect.BEATS].run(),
+        app[collect.FORM_READER].run(),
+        app[hooks.READER].run(),
+    ]
+    tasks = [asyncio.create_task(one) for one in loops]
+    yield
+    await app[collect.VISITS].finish()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
