@@ -385,12 +385,12 @@ class Conversation(SMTP):
         limits, started = self.relay.limits, self.loop.time()
         buffer = bytearray(b"\r\n")  # so that a first line of a dot ends it too
         received = searched = held = 0
+        too_large = False
         try:
             while (end := buffer.find(END, searched)) < 0:
-                if received > limits.size:
-                    del buffer[
-                        :-4
-                    ]  # read on, for the reply can only come after the dot
+                if received > limits.size:  # read on: the reply comes after the dot
+                    too_large = True
+                    del buffer[:-4]
                 if received > 2 * limits.size:
                     raise Refusal(replies.TOO_LARGE, closing=True)
                 searched = max(0, len(buffer) - 4)

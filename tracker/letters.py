@@ -313,10 +313,8 @@ async def settle(
     due: datetime | None,
 ) -> None:
     """Write down a try: taken when it has no error, else due again then, or dead (None)."""
-    if attempt.error is None:
-        state = "sent"
-    else:
-        state = "dead" if due is None else "owed"
+    failed = "dead" if due is None else "owed"
+    state = "sent" if attempt.error is None else failed
     await db.execute(
         """
         WITH told AS (
