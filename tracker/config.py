@@ -77,6 +77,11 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
     return settings
 
 
+def for_child(**changes: str) -> dict[str, str]:
+    """The environment of a child process: ours, with these changes."""
+    return {**os.environ, **changes}
+
+
 def _data() -> Path:
     """The platform's data directory; the engines of root run as another user."""
     if hasattr(os, "geteuid") and os.geteuid() == 0:
