@@ -96,12 +96,12 @@ class Site:
     currency: str
     demo: bool
     rules: Rules
+    pool_of: dict[str, pools.Pool] = field(default_factory=dict)  # by what it replaces
     pools: tuple[pools.Pool, ...] = ()
     statics: tuple[Static, ...] = ()
     mailboxes: tuple[Mailbox, ...] = ()
     connections: tuple[Connection, ...] = ()
     numbers: dict[str, Dialled] = field(default_factory=dict)  # by E.164
-    pool_of: dict[str, pools.Pool] = field(default_factory=dict)  # by what it replaces
     mailbox_of: dict[str, Mailbox] = field(default_factory=dict)  # likewise, lower case
 
     @property
