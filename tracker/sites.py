@@ -97,7 +97,7 @@ class Site:
     demo: bool
     rules: Rules
     pool_of: dict[str, pools.Pool] = field(default_factory=dict)  # by what it replaces
-    pools: tuple[pools.Pool, ...] = ()
+    pools: "tuple[pools.Pool, ...]" = ()  # quoted: the field hides the module
     statics: tuple[Static, ...] = ()
     mailboxes: tuple[Mailbox, ...] = ()
     connections: tuple[Connection, ...] = ()
