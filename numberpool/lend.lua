@@ -1,0 +1,221 @@
+-- The live state of one pool: who holds which number now. Each verb is atomic over a whole
+-- batch: `lend`, `touch` (signs of life), `load` (from the ledger), `loaded` (is it?).
+--
+-- Times are whole milliseconds since 1970; '-inf' stands for "never". A member is a number
+-- with its position before it ("0000000003:+74951000004"), so that members of equal score
+-- stand in the owner's order.
+--
+-- state   hash  epoch, server, numbers, old, changed: what is loaded, and where
+-- live    zset  numbers not known to be idle, by the current holder's last sign of life
+-- free    zset  idle numbers, by the last sign of life of a holder that had seen it
+-- sign    hash  member -> last sign of life of the current holder
+-- seen    hash  member -> last sign of life of any holder that had seen it
+-- holder  hash  member -> "session visitor shared" of the current holder
+-- owner   hash  visitor -> the member that visitor's session is the current holder of
+-- place   hash  number -> member
+-- session string, expiring: "epoch member seen shared"; of another epoch it means nothing,
+--         because what was lent then may never have reached the ledger
+local state, live, free, sign = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local seen, holder, owner, place = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
+local FIXED = 8 -- keys before those of sessions
+
+local verb = ARGV[1]
+local now = tonumber(ARGV[2])
+local idle_after = tonumber(ARGV[3]) -- ms without a sign of life
+local remember = ARGV[4] -- seconds a session is remembered after its last sign of life
+
+local call = redis.call
+
+local function clock(text)
+    if text == '-inf' then return -math.huge end
+    return tonumber(text)
+end
+
+local function at(ms)
+    return string.format('%.0f', ms)
+end
+
+-- A server that was started anew may hold a state from before its last writes.
+local function server()
+    return string.match(call('INFO', 'server'), 'run_id:(%w+)')
+end
+
+local function remember_session(key, epoch, member, has_seen, shared)
+    call('SET', key, table.concat({ epoch, member, has_seen, shared }, ' '), 'EX', remember)
+end
+
+local function recall_session(key, epoch)
+    local known = call('GET', key)
+    if not known then return nil end
+    local of, member, has_seen, shared = string.match(known, '^(%d+) (%S+) (%d) (%d)$')
+    if of == epoch then return member, has_seen, shared end
+end
+
+local function holder_of(member)
+    local text = call('HGET', holder, member)
+    if not text then return '', '', '0' end
+    return string.match(text, '^(%S+) (%S+) (%d)$')
+end
+
+local function sign_of_life(member, session, moment, has_seen)
+    local clocks = call('HMGET', sign, member)
+    if not clocks[1] then return end -- retired since
+    local when = at(moment)
+    if holder_of(member) == session and moment > clock(clocks[1]) then
+        call('HSET', sign, member, when)
+        call('ZADD', live, when, member)
+        call('ZREM', free, member)
+    end
+    if has_seen == '1' and moment > clock(call('HGET', seen, member)) then
+        call('HSET', seen, member, when)
+        call('ZADD', free, 'XX', when, member)
+    end
+end
+
+-- Numbers whose holder gave no sign of life for long enough go from live to free.
+local function sweep()
+    local bound = '(' .. at(now - idle_after)
+    local idle = call('ZRANGEBYSCORE', live, '-inf', bound)
+    for _, member in ipairs(idle) do
+        call('ZADD', free, call('HGET', seen, member), member)
+    end
+    if #idle > 0 then call('ZREMRANGEBYSCORE', live, '-inf', bound) end
+end
+
+local function show(member, session, visitor, shared)
+    local _, before = holder_of(member)
+    if call('HGET', owner, before) == member then call('HDEL', owner, before) end
+    call('HSET', holder, member, session .. ' ' .. visitor .. ' ' .. shared)
+    call('HSET', owner, visitor, member)
+    call('HSET', sign, member, at(now))
+    call('ZADD', live, at(now), member)
+    call('ZREM', free, member)
+end
+
+-- The number for a session that has none, and whether it is shared; nil: none now.
+local function choose(visitor, reading, late, share, rest)
+    local own = call('HGET', owner, visitor)
+    if own then
+        local _, _, shared = holder_of(own)
+        return own, call('ZSCORE', free, own) and '0' or shared
+    end
+    local oldest = call('ZRANGE', free, 0, 0, 'WITHSCORES')
+    if reading or late == 'never' then
+        if oldest[1] then return oldest[1], '0' end
+        if share then return call('ZRANGE', live, 0, 0)[1], '1' end
+    elseif late ~= 'always' and oldest[1] and now - clock(oldest[2]) >= rest then
+        return oldest[1], '0'
+    end
+    return nil
+end
+
+-- The epoch of the loaded state; nil when it must not be used.
+local function loaded_epoch()
+    local loaded = call('HMGET', state, 'epoch', 'server')
+    if loaded[1] and loaded[2] == server() then return loaded[1] end
+end
+
+local function loaded_with(numbers, patience)
+    local epoch = loaded_epoch()
+    if not epoch then return nil end
+    local loaded = call('HMGET', state, 'numbers', 'old', 'changed')
+    if loaded[1] == numbers then return epoch end
+    -- Another process may not have heard yet that the owner changed the numbers.
+    if loaded[2] == numbers and now - tonumber(loaded[3]) < patience then return epoch end
+end
+
+-- ARGV 5..: fingerprint, patience (ms), late, share, rest (ms), then for each want:
+-- session, visitor, number the ledger says it holds or '', reading '0'/'1'
+local function lend()
+    local epoch = loaded_with(ARGV[5], tonumber(ARGV[6]))
+    if not epoch then return false end
+    local late, share, rest = ARGV[7], ARGV[8] == '1', tonumber(ARGV[9])
+    sweep()
+    local answer = { epoch }
+    for want = 1, (#ARGV - 9) / 4 do
+        local base = 9 + (want - 1) * 4
+        local session, visitor, keep, reading = ARGV[base + 1], ARGV[base + 2], ARGV[base + 3], ARGV[base + 4]
+        local key = KEYS[FIXED + want]
+        local member, has_seen, shared = recall_session(key, epoch)
+        if keep ~= '' and (not member or string.match(member, ':(.+)$') ~= keep) then
+            -- The ledger knows better: that number was shown.
+            member, has_seen, shared = call('HGET', place, keep) or ('0:' .. keep), '0', '0'
+        end
+        if not member then
+            member, shared = choose(visitor, reading == '1', late, share, rest)
+            has_seen = '0'
+            if member then show(member, session, visitor, shared) end
+        end
+        if member then
+            if reading == '1' then has_seen = '1' end
+            remember_session(key, epoch, member, has_seen, shared)
+            sign_of_life(member, session, now, has_seen)
+            answer[#answer + 1] = string.match(member, ':(.+)$')
+            answer[#answer + 1] = shared
+        else
+            answer[#answer + 1] = ''
+            answer[#answer + 1] = '0'
+        end
+    end
+    return answer
+end
+
+-- ARGV 5..: for each sign of life: session, moment (ms), seen '0'/'1'
+local function touch()
+    local epoch = loaded_epoch()
+    if not epoch then return 0 end
+    local known_here = 0
+    for n = 1, (#ARGV - 4) / 3 do
+        local base = 4 + (n - 1) * 3
+        local session, moment, now_seen = ARGV[base + 1], tonumber(ARGV[base + 2]), ARGV[base + 3]
+        local key = KEYS[FIXED + n]
+        local member, has_seen, shared = recall_session(key, epoch)
+        if member then
+            if now_seen == '1' then has_seen = '1' end
+            remember_session(key, epoch, member, has_seen, shared)
+            sign_of_life(member, session, moment, has_seen)
+            known_here = known_here + 1
+        end
+    end
+    return known_here
+end
+
+-- ARGV 5, 6: fingerprint, patience (ms)
+local function loaded()
+    local usable = loaded_with(ARGV[5], tonumber(ARGV[6])) and 1 or 0
+    return { call('HGET', state, 'epoch') or '0', usable }
+end
+
+-- ARGV 5..: epoch, fingerprint, fingerprint still accepted or '', how many numbers; for each
+-- number: member, sign, seen, holder or ''; then for each session: member, seen, shared.
+-- Answers 1, or 0 when a newer epoch is loaded already.
+local function load()
+    local epoch = ARGV[5]
+    local loaded = call('HGET', state, 'epoch')
+    if loaded and tonumber(loaded) >= tonumber(epoch) then return 0 end
+    call('DEL', state, live, free, sign, seen, holder, owner, place)
+    local count = tonumber(ARGV[8])
+    for n = 1, count do
+        local base = 8 + (n - 1) * 4
+        local member, last_sign, last_seen, held = ARGV[base + 1], ARGV[base + 2], ARGV[base + 3], ARGV[base + 4]
+        call('HSET', place, string.match(member, ':(.+)$'), member)
+        call('HSET', sign, member, last_sign)
+        call('HSET', seen, member, last_seen)
+        call('ZADD', live, last_sign, member)
+        if held ~= '' then
+            call('HSET', holder, member, held)
+            call('HSET', owner, string.match(held, '^%S+ (%S+)'), member)
+        end
+    end
+    for n = 1, #KEYS - FIXED do
+        local base = 8 + count * 4 + (n - 1) * 3
+        remember_session(KEYS[FIXED + n], epoch, ARGV[base + 1], ARGV[base + 2], ARGV[base + 3])
+    end
+    call('HSET', state, 'epoch', epoch, 'server', server(), 'numbers', ARGV[6], 'old', ARGV[7], 'changed', at(now))
+    return 1
+end
+
+if verb == 'lend' then return lend() end
+if verb == 'touch' then return touch() end
+if verb == 'load' then return load() end
+return loaded()

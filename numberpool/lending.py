@@ -1,0 +1,309 @@
+"""Who gets which number now: the live state of the pools, in Valkey.
+
+A batch of wants costs one script call a pool (`lend.lua`, which holds the rules); what is
+lent is true only once the ledger has it. Everything here may be forgotten: a state that is
+missing, half loaded, from before a restart of Valkey or made with other numbers is refused
+with `NotLoaded`, and `ledger.rebuild` makes it anew.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib import resources
+from typing import Any
+from uuid import UUID
+
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError
+
+from numberpool.pools import Pool
+
+IDLE = timedelta(seconds=150)  # without a sign of life of its holder a number is idle
+REMEMBER = timedelta(hours=2)  # a session without a sign; the ledger remembers for ever
+# How long a process may go on with the numbers of before a change: longer than it takes
+# any of them to read the set-up again.
+PATIENCE = timedelta(seconds=120)
+NEVER = "-inf"
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
+
+SCRIPT = resources.files("numberpool").joinpath("lend.lua").read_text(encoding="utf-8")
+SHA = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
+_TABLES = ("state", "live", "free", "sign", "seen", "holder", "owner", "place")
+
+
+class NotLoaded(Exception):
+    """The live state of these pools is missing or out of date: `ledger.rebuild` them.
+
+    Nothing was lent from them; what was lent from others in the same batch is lent again
+    when the batch is repeated.
+    """
+
+    def __init__(self, pools: Sequence[Pool]) -> None:
+        super().__init__(f"pools not loaded: {', '.join(str(one.id) for one in pools)}")
+        self.pools = tuple(pools)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Want:
+    """A session that is to be shown a number of this pool."""
+
+    pool: Pool
+    session: UUID
+    visitor: UUID
+    keep: str | None = None  # the number that the ledger says this session holds
+    reading: bool = False  # a reveal or a tel_click came: late allocation is allowed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loan:
+    """What a session is to be shown."""
+
+    number: str | None  # E.164; None: the static number or the page's own
+    fresh: bool  # not known to be in the ledger: grant it before it is shown
+    shared: bool  # its holder was alive when it was given
+    epoch: int  # of the live state that decided; the grant is void in another
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sign:
+    """A sign of life of a session: visit, ping, reveal, tel_click. A leave is none."""
+
+    pool_id: int
+    session: UUID
+    at: datetime
+    seen: bool = False  # it has seen the number by now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """One number of a pool as it is now, for the dashboard."""
+
+    position: int
+    number: str
+    session: UUID | None  # the current holder
+    visitor: UUID | None
+    shared: bool
+    last_sign: datetime | None  # of the current holder
+    last_seen: datetime | None  # of any holder that had seen it
+
+    def idle(self, at: datetime) -> bool:
+        """Whether it can be given to somebody else at once."""
+        return self.last_sign is None or at - self.last_sign > IDLE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveSession:
+    """A session that goes on holding its number after the state was loaded anew."""
+
+    session: UUID
+    number: str
+    seen: bool
+    shared: bool
+
+
+async def lend(redis: Redis, wants: Sequence[Want], at: datetime) -> list[Loan]:
+    """Settle the wants in order by the rules of the pool; one loan for each.
+
+    A session gets the same number however often it asks. Raises `NotLoaded`, and what
+    redis raises when Valkey is away.
+    """
+    by_pool: dict[int, list[int]] = {}
+    for n, want in enumerate(wants):
+        by_pool.setdefault(want.pool.id, []).append(n)
+    groups = list(by_pool.values())
+    calls = [_lend_call([wants[n] for n in group], at) for group in groups]
+    answers = await _run(redis, calls)
+    missing = [
+        wants[group[0]].pool
+        for group, answer in zip(groups, answers, strict=True)
+        if answer is None
+    ]
+    if missing:
+        raise NotLoaded(missing)
+    loans: dict[int, Loan] = {}
+    for group, answer in zip(groups, answers, strict=True):
+        epoch = int(answer[0])
+        for place, n in enumerate(group):
+            number, shared = _text(answer[1 + 2 * place]), _text(answer[2 + 2 * place])
+            loans[n] = Loan(
+                number=number or None,
+                fresh=bool(number) and wants[n].keep is None,
+                shared=shared == "1",
+                epoch=epoch,
+            )
+    return [loans[n] for n in range(len(wants))]
+
+
+async def touch(redis: Redis, signs: Sequence[Sign]) -> None:
+    """Move the clocks of the numbers these sessions hold; unknown sessions are ignored."""
+    by_pool: dict[int, list[Sign]] = {}
+    for sign in signs:
+        by_pool.setdefault(sign.pool_id, []).append(sign)
+    calls = []
+    for pool_id, group in by_pool.items():
+        arguments: list[str | int] = []
+        for one in group:
+            arguments += [one.session.hex, millis(one.at), int(one.seen)]
+        sessions = [one.session for one in group]
+        calls.append(_call("touch", pool_id, group[-1].at, sessions, arguments))
+    await _run(redis, calls)
+
+
+async def load(
+    redis: Redis,
+    pool_id: int,
+    *,
+    epoch: int,
+    numbers: Sequence[Held],
+    sessions: Sequence[LiveSession],
+    fingerprint: str,
+    accepted: str = "",
+    at: datetime,
+) -> bool:
+    """Replace the whole live state at once; False when a newer epoch is loaded already.
+
+    `fingerprint` is that of these numbers; wants with the fingerprint `accepted` are
+    served too, for a while.
+    """
+    member = {one.number: _member(one.position, one.number) for one in numbers}
+    arguments: list[str | int] = [epoch, fingerprint, accepted, len(numbers)]
+    for one in numbers:
+        arguments += [
+            member[one.number],
+            millis(one.last_sign) if one.last_sign else NEVER,
+            millis(one.last_seen) if one.last_seen else NEVER,
+            f"{one.session.hex} {one.visitor.hex} {int(one.shared)}"
+            if one.session and one.visitor
+            else "",
+        ]
+    known = [one for one in sessions if one.number in member]
+    for session in known:
+        arguments += [member[session.number], int(session.seen), int(session.shared)]
+    keys = [one.session for one in known]
+    (answer,) = await _run(redis, [_call("load", pool_id, at, keys, arguments)])
+    return bool(answer)
+
+
+async def loaded(redis: Redis, pool: Pool, at: datetime) -> tuple[int, bool]:
+    """The epoch of whatever is loaded (0: nothing), and whether `lend` would use it."""
+    arguments: list[str | int] = [pool.fingerprint, PATIENCE // MILLISECOND]
+    (answer,) = await _run(redis, [_call("loaded", pool.id, at, [], arguments)])
+    return int(answer[0]), bool(answer[1])
+
+
+async def snapshot(redis: Redis, pool: Pool) -> list[Held]:
+    """Who holds what now, in the owner's order; empty when nothing is loaded."""
+    prefix = _prefix(pool.id)
+    async with redis.pipeline(transaction=True) as pipeline:
+        for table in ("sign", "seen", "holder"):
+            pipeline.hgetall(prefix + table)
+        sign, seen, holder = [_texts(table) for table in await pipeline.execute()]
+    return [
+        _held(member, sign[member], seen[member], holder.get(member))
+        for member in sorted(sign)
+    ]
+
+
+def millis(at: datetime) -> int:
+    """Whole milliseconds since 1970, the time unit of the live state."""
+    return (at - EPOCH) // MILLISECOND
+
+
+def _held(member: str, sign: str, seen: str, holder: str | None) -> Held:
+    position, _, number = member.partition(":")
+    session, visitor, shared = holder.split(" ") if holder else (None, None, "0")
+    return Held(
+        position=int(position),
+        number=number,
+        session=UUID(session) if session else None,
+        visitor=UUID(visitor) if visitor else None,
+        shared=shared == "1",
+        last_sign=_moment(sign),
+        last_seen=_moment(seen),
+    )
+
+
+def _moment(text: str) -> datetime | None:
+    return None if text == NEVER else EPOCH + int(text) * MILLISECOND
+
+
+_Call = tuple[list[str], list[str | int]]
+
+
+def _lend_call(wants: Sequence[Want], at: datetime) -> _Call:
+    pool = wants[0].pool
+    arguments: list[str | int] = [
+        pool.fingerprint,
+        PATIENCE // MILLISECOND,
+        pool.late,
+        int(pool.share),
+        pool.rest * 1000,
+    ]
+    for want in wants:
+        arguments += [
+            want.session.hex,
+            want.visitor.hex,
+            want.keep or "",
+            int(want.reading),
+        ]
+    return _call("lend", pool.id, at, [want.session for want in wants], arguments)
+
+
+def _call(
+    verb: str,
+    pool_id: int,
+    at: datetime,
+    sessions: Iterable[UUID],
+    arguments: list[str | int],
+) -> _Call:
+    prefix = _prefix(pool_id)
+    keys = [prefix + table for table in _TABLES]
+    keys += [f"{prefix}s:{session.hex}" for session in sessions]
+    general: list[str | int] = [
+        verb,
+        millis(at),
+        IDLE // MILLISECOND,
+        int(REMEMBER.total_seconds()),
+    ]
+    return keys, general + arguments
+
+
+async def _run(redis: Redis, calls: Sequence[_Call]) -> list[Any]:
+    """The script's answers, all calls in one round trip; taught anew where it is unknown."""
+    answers = await _round(redis, calls)
+    unknown = [n for n, one in enumerate(answers) if isinstance(one, NoScriptError)]
+    if unknown:  # Valkey was restarted, or is new
+        await redis.script_load(SCRIPT)
+        again = await _round(redis, [calls[n] for n in unknown])
+        for n, answer in zip(unknown, again, strict=True):
+            answers[n] = answer
+    for answer in answers:
+        if isinstance(answer, Exception):
+            raise answer
+    return answers
+
+
+async def _round(redis: Redis, calls: Sequence[_Call]) -> list[Any]:
+    async with redis.pipeline(transaction=False) as pipeline:
+        for keys, arguments in calls:
+            pipeline.evalsha(SHA, len(keys), *keys, *arguments)
+        return list(await pipeline.execute(raise_on_error=False))
+
+
+def _prefix(pool_id: int) -> str:
+    return f"{{pool:{pool_id}}}:"
+
+
+def _member(position: int, number: str) -> str:
+    return f"{max(position, 0):010d}:{number}"
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def _texts(table: dict[bytes | str, bytes | str]) -> dict[str, str]:
+    return {_text(key): _text(value) for key, value in table.items()}
