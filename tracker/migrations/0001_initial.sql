@@ -389,6 +389,7 @@ CREATE TABLE deliveries (
     attempts       int NOT NULL DEFAULT 0, -- begun, all told
     tries          int NOT NULL DEFAULT 0, -- since it was last owed anew: decides the back-off
     due_at         timestamptz NOT NULL,
+    claimed_until  timestamptz, -- an attempt is under way, until then at the latest
     batch          uuid,  -- the upload it went with, written before the upload
     remote_id      text,
     last_error     text,
