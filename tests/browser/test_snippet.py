@@ -215,6 +215,13 @@ async def test_content_that_comes_later_is_swapped(
 async def test_a_huge_page_is_swapped_to_its_end_in_several_frames(
     tracker: FakeTracker, visit: Visit
 ) -> None:
+    loaded = asyncio.Event()
+
+    async def answer(_: fake.Body) -> web.StreamResponse:
+        await loaded.wait()
+        return web.json_response(fake.visit_answer())
+
+    tracker.answers["/v1/visits"] = answer
     rows = "<p>row <i title='t'>5</i> +7 (495) 000-00-00</p>" * 20_000
     window = await visit(
         tracker.page(
@@ -228,6 +235,7 @@ async def test_a_huge_page_is_swapped_to_its_end_in_several_frames(
             </script>"""
         )
     )
+    loaded.set()
 
     await window.until("last.textContent === '84951000001'")
     assert await window.page.evaluate("partly") > 1
