@@ -11,7 +11,18 @@ from aiohttp import web
 from tracker import beats, config, inbox, seal, sites, visits
 from tracker import db as database
 from tracker.together import Together
-from web import api, collect, dashboard, demo, health, hooks, keys, middlewares, snippets
+from web import (
+    api,
+    collect,
+    dashboard,
+    demo,
+    hooks,
+    keys,
+    middlewares,
+    operations,
+    snippets,
+)
+from web.demo import outside
 
 BODY = 1024 * 1024  # bytes any handler reads at most; doors take less
 
@@ -34,7 +45,7 @@ def build(
     app.add_routes(snippets.routes())
     app.add_routes(hooks.routes())
     app.add_routes(api.routes())
-    app.add_routes(health.routes())
+    app.add_routes(operations.routes())
     app.add_routes(demo.routes())
     app.add_routes(dashboard.routes())
     dashboard.setup(app)
@@ -75,6 +86,7 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
         app[collect.BEATS].run(),
         app[collect.FORM_READER].run(),
         app[hooks.READER].run(),
+        outside.keep_mailbox(app),
     ]
     tasks = [asyncio.create_task(one) for one in loops]
     yield
