@@ -91,7 +91,7 @@ class Generic(Provider):
                 started_at=at if type_ == "ringing" else None,
                 answered_at=answered_at or (at if type_ == "answered" else None),
                 ended_at=at if ended else None,
-                talk_seconds=talk if ended else None,
+                talk_seconds=(talk or None) if ended else None,
                 outcome=("answered" if talk else "missed") if ended else None,
                 manager=fields.text(told.get("manager")) or None,
                 recording=_recording(told, type_, talk),
