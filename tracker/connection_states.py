@@ -23,9 +23,7 @@ class State:
     mark: dict[str, Any] = field(default_factory=dict)
 
 
-async def told(
-    db: database.Db, site_id: int, connection_id: int, at: datetime
-) -> None:
+async def told(db: database.Db, site_id: int, connection_id: int, at: datetime) -> None:
     """The connection was heard of (an event came, a delivery arrived)."""
     await db.execute(
         """
