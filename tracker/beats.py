@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -46,6 +46,7 @@ class Beat:
     at: datetime
     state: str  # visible, hidden, left
     events: tuple[Happening, ...] = ()
+    ids: dict[str, str] = field(default_factory=dict)  # of analytics systems, late
 
     @property
     def site_id(self) -> int:
@@ -85,8 +86,15 @@ class Beats:
             await self._touch(batch)
             try:
                 await write(self._pool, batch)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                log.warning("beats wait: PostgreSQL is away", extra={"count": len(batch)})
+            except (
+                OSError,
+                TimeoutError,
+                asyncpg.PostgresError,
+                asyncpg.InterfaceError,
+            ):
+                log.warning(
+                    "beats wait: PostgreSQL is away", extra={"count": len(batch)}
+                )
                 room = MOST - len(self._waiting)
                 self._waiting.extendleft(reversed(batch[-room:] if room else []))
                 return
@@ -99,7 +107,9 @@ class Beats:
                 continue
             seen = any(one.type in SEEING for one in beat.events)
             signs += [
-                lending.Sign(pool_id=pool.id, session=beat.session, at=beat.at, seen=seen)
+                lending.Sign(
+                    pool_id=pool.id, session=beat.session, at=beat.at, seen=seen
+                )
                 for pool in site.pools
             ]
         try:
@@ -114,6 +124,7 @@ async def write(pool: database.Pool, batch: Sequence[Beat]) -> None:
         await ledger.sign(db, [_sign(beat) for beat in batch])
         await _see(db, batch)
         await _record(db, batch)
+        await _name(db, batch)
 
 
 def _sign(beat: Beat) -> ledger.Sign:
@@ -133,7 +144,9 @@ def _sign(beat: Beat) -> ledger.Sign:
 
 async def _see(db: database.Connection, batch: Sequence[Beat]) -> None:
     latest = {
-        (beat.site_id, beat.session): beat.at for beat in batch if beat.state == "visible"
+        (beat.site_id, beat.session): beat.at
+        for beat in batch
+        if beat.state == "visible"
     }
     await db.execute(
         """
@@ -156,4 +169,18 @@ async def _record(db: database.Connection, batch: Sequence[Beat]) -> None:
             "INSERT INTO events (site_id, session_id, at, type, target) "
             "SELECT * FROM unnest($1::int[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[])",
             *database.columns(rows, 5),
+        )
+
+
+async def _name(db: database.Connection, batch: Sequence[Beat]) -> None:
+    """Analytics ids that were not yet there at the visit."""
+    rows = [(beat.site_id, beat.session, beat.ids) for beat in batch if beat.ids]
+    if rows:
+        await db.executemany(
+            """
+            UPDATE sessions SET details = coalesce(details, '{}') || jsonb_build_object(
+                   'ids', coalesce(details->'ids', '{}') || $3::jsonb)
+             WHERE site_id = $1 AND id = $2
+            """,
+            rows,
         )

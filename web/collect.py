@@ -40,7 +40,7 @@ _beat_limit = limits.Quick(most=3000, seconds=60)
 
 Key = Annotated[str, msgspec.Meta(max_length=64)]
 Short = Annotated[str, msgspec.Meta(max_length=200)]
-Address = Annotated[str, msgspec.Meta(max_length=4096)]
+Address = Annotated[str, msgspec.Meta(max_length=16_384)]  # cut to what is kept
 Text = Annotated[str, msgspec.Meta(max_length=10_000)]
 
 
@@ -70,6 +70,7 @@ class BeatBody(msgspec.Struct, kw_only=True):
     state: Annotated[str, msgspec.Meta(pattern="^(visible|hidden|left)$")] = "visible"
     events: Annotated[list[EventBody], msgspec.Meta(max_length=EVENTS)] = []
     replaces: Annotated[list[Short], msgspec.Meta(max_length=ADDRESSES)] = []
+    ids: dict[Short, Any] | None = None  # analytics ids that came late
 
 
 class ContactBody(msgspec.Struct, kw_only=True):
@@ -77,9 +78,9 @@ class ContactBody(msgspec.Struct, kw_only=True):
 
     site: Key
     id: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-    channel: Annotated[str, msgspec.Meta(max_length=30, pattern="^[a-z][a-z0-9_]*$")] = (
-        "form"
-    )
+    channel: Annotated[
+        str, msgspec.Meta(max_length=30, pattern="^[a-z][a-z0-9_]*$")
+    ] = "form"
     session: Short | None = None
     visitor: Short | None = None
     url: Address | None = None
@@ -129,10 +130,10 @@ async def visit(request: web.Request) -> web.Response:
         device=bots.device(request.headers.get(hdrs.USER_AGENT, "")),
     )
     if _is_bot(request):
-        return _json(request, visits.keep_own(asked))
+        return _answer(visits.keep_own(asked))
     if not body.consent:
-        return _json(request, visits.without_consent(asked))
-    return _json(request, await request.app[VISITS].arrive(asked))
+        return _answer(visits.without_consent(asked))
+    return _answer(await request.app[VISITS].arrive(asked))
 
 
 async def beat(request: web.Request) -> web.Response:
@@ -141,7 +142,7 @@ async def beat(request: web.Request) -> web.Response:
     body = await _read(request, _beat_decoder)
     _, taken = await _take_beat(request, body)
     request.app[BEATS].add(taken)
-    return web.Response(status=204, headers=_cors(request))
+    return web.Response(status=204)
 
 
 async def happening(request: web.Request) -> web.Response:
@@ -151,7 +152,7 @@ async def happening(request: web.Request) -> web.Response:
     site, taken = await _take_beat(request, body)
     request.app[BEATS].add(taken)
     if not any(one.type in beats.SEEING for one in taken.events):
-        return _answer(request, b'{"numbers":[],"emails":[]}')
+        return _answer({"numbers": [], "emails": []})
     replaces = tuple(body.replaces) or tuple(site.pool_of)
     shown = await request.app[VISITS].arrive(
         visits.Visit(
@@ -167,7 +168,7 @@ async def happening(request: web.Request) -> web.Response:
     lent = [one for one in shown.numbers if one.kind == "dynamic"]
     if shown.new_session:  # the session was over; the page asks anew by a visit
         lent = []
-    return _answer(request, _encode({"numbers": lent, "emails": []}))
+    return _answer({"numbers": lent, "emails": []})
 
 
 async def contact(request: web.Request) -> web.Response:
@@ -192,15 +193,16 @@ async def contact(request: web.Request) -> web.Response:
     await request.app[FORMS].add(event)
     request.app[FORM_READER].wake()
     contact_id = contacts.form_id(site.id, body.channel, body.id)
-    return _answer(request, _encode({"contact": str(contact_id)}), status=202)
+    return _answer({"contact": str(contact_id)}, status=202)
 
 
 async def preflight(request: web.Request) -> web.Response:
     """A page that insists on `application/json` asks first; the request itself is checked."""
-    headers = _cors(request)
-    headers["Access-Control-Allow-Methods"] = "POST"
-    headers["Access-Control-Allow-Headers"] = "Content-Type"
-    headers["Access-Control-Max-Age"] = "86400"
+    headers = {
+        "Access-Control-Allow-Methods": "POST",
+        "Access-Control-Allow-Headers": "Content-Type",
+        "Access-Control-Max-Age": "86400",
+    }
     return web.Response(status=204, headers=headers)
 
 
@@ -248,7 +250,13 @@ async def _take_beat(request: web.Request, body: BeatBody) -> tuple[Site, beats.
         )
         for one in body.events
     )
-    return site, beats.Beat(session=session, at=now, state=body.state, events=happened)
+    return site, beats.Beat(
+        session=session,
+        at=now,
+        state=body.state,
+        events=happened,
+        ids=_analytics(body.ids),
+    )
 
 
 def _believed(told: float | None, now: datetime) -> datetime:
@@ -350,21 +358,10 @@ def _uuid(text: str | None) -> UUID | None:
         return None
 
 
-def _cors(request: web.Request) -> dict[str, str]:
-    origin = request.headers.get(hdrs.ORIGIN)
-    if origin is None:
-        return {}
-    return {"Access-Control-Allow-Origin": origin, "Vary": "Origin"}
-
-
-def _json(request: web.Request, arrival: visits.Arrival) -> web.Response:
-    return _answer(request, _encode(arrival))
-
-
-def _answer(request: web.Request, body: bytes, *, status: int = 200) -> web.Response:
+def _answer(value: object, *, status: int = 200) -> web.Response:
     return web.Response(
         status=status,
-        body=body,
+        body=_encode(value),
         content_type="application/json",
-        headers={"Cache-Control": "no-store", **_cors(request)},
+        headers={"Cache-Control": "no-store"},
     )

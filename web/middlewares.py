@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import asyncpg
 import msgspec
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from tracker import errors
 
@@ -30,6 +30,16 @@ async def errors_to_answers(
     request: web.Request, handler: Handler
 ) -> web.StreamResponse:
     """A TrackerError as JSON with its status; a bug as 500, with its traceback in the log."""
+    response = await _try(request, handler)
+    origin = request.headers.get(hdrs.ORIGIN)
+    if origin and request.path.startswith("/v1/"):
+        # Also on refusals: without it the browser fills the page's console.
+        response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers["Vary"] = "Origin"
+    return response
+
+
+async def _try(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except errors.TrackerError as error:
@@ -38,7 +48,12 @@ async def errors_to_answers(
         return answer(errors.TooLarge("the body is too large"))
     except web.HTTPException:
         raise
-    except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError):
+    except (
+        OSError,
+        TimeoutError,
+        asyncpg.PostgresConnectionError,
+        asyncpg.InterfaceError,
+    ):
         log.warning("answered 503: a store is away", extra={"path": request.path})
         return answer(errors.Unavailable("a store is away; try again later"))
     except Exception:
@@ -48,9 +63,7 @@ async def errors_to_answers(
 
 def answer(error: errors.TrackerError) -> web.Response:
     """The error as a JSON answer."""
-    status = next(
-        (STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 400
-    )
+    status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 400)
     field = error.field if isinstance(error, errors.BadInput) else ""
     response = _json(status, field, str(error))
     if isinstance(error, errors.TooMany):
