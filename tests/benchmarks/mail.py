@@ -1,0 +1,266 @@
+"""How many letters a second the relay takes for good, against bare aiosmtpd.
+
+Three processes: a server, PostgreSQL (its own, with fsync), and one client that keeps many
+connections busy with the same 5 KB letter under changing numbers. Both servers are asked in
+turn, several times; the middle of each counts.
+
+    python -m tests.benchmarks.mail [seconds] [connections] [rounds]
+"""
+
+import asyncio
+import contextlib
+import json
+import multiprocessing
+import os
+import pwd
+import secrets
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from ipaddress import ip_network
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import uvloop
+from aiosmtpd.smtp import SMTP
+
+from mailrelay.reception import Reception
+from mailrelay.server import Relay
+from numberpool import aliases
+from tracker import db, embedded
+from tracker.seal import Seal
+from tracker.sites import Directory
+
+DOMAIN = "track.example"
+ALIASES = 2000
+FILLER = ("Здравствуйте, сколько стоит доставка? " * 2 + "\r\n").encode() * 36
+
+
+class Client(asyncio.Protocol):
+    """One connection that sends letter after letter, pipelined as far as SMTP allows."""
+
+    def __init__(self, recipients: list[str], done: list[float]) -> None:
+        self.recipients = recipients
+        self.done = done
+        self.buffer = b""
+        self.serial = 0
+        self.began = 0.0
+        self.name = secrets.token_hex(4)
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        self.expected = [b"220"]
+
+    def data_received(self, data: bytes) -> None:
+        lines = (self.buffer + data).split(b"\r\n")
+        self.buffer = lines.pop()
+        for line in lines:
+            if line[3:4] == b"-":
+                continue
+            code = self.expected.pop(0)
+            if not line.startswith(code):
+                raise SystemExit(f"expected {code!r}, got {line!r}")
+            if not self.expected:
+                self.next(code)
+
+    def next(self, code: bytes) -> None:
+        if code == b"220":
+            self.transport.write(b"EHLO bench.example\r\n")
+            self.expected = [b"250"]
+        elif code == b"354":
+            self.transport.write(self.letter())
+            self.expected = [b"250"]
+        else:
+            now = time.perf_counter()
+            if self.serial:
+                self.done.append(now - self.began)
+            self.began = now
+            self.serial += 1
+            recipient = self.recipients[hash((self.name, self.serial)) % ALIASES]
+            envelope = f"MAIL FROM:<ivan@client.example> SIZE={len(FILLER)}\r\nRCPT TO:<{recipient}>\r\nDATA\r\n"
+            self.transport.write(envelope.encode())
+            self.expected = [b"250", b"250", b"354"]
+
+    def letter(self) -> bytes:
+        head = (
+            f"From: Ivan <ivan@client.example>\r\nTo: info@acme.example\r\n"
+            f"Subject: order {self.name} {self.serial}\r\n"
+            f"Message-ID: <{self.name}.{self.serial}@client.example>\r\n"
+            "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
+        )
+        return head.encode() + FILLER + b".\r\n"
+
+
+async def ask(port: int, seconds: float, connections: int, recipients: list[str]) -> dict[str, float]:
+    """Letters a second, and the 99th percentile of the time each took, in milliseconds."""
+    loop = asyncio.get_running_loop()
+    done: list[float] = []
+    transports = []
+    for _ in range(connections):
+        transport, _ = await loop.create_connection(
+            partial(Client, recipients, done), "127.0.0.1", port
+        )
+        transports.append(transport)
+    await asyncio.sleep(0.5)  # warm
+    done.clear()
+    await asyncio.sleep(seconds)
+    rate, times = len(done) / seconds, sorted(done)
+    for transport in transports:
+        transport.abort()
+    return {"rate": rate, "p99_ms": times[int(len(times) * 0.99)] * 1000}
+
+
+class Bare:
+    """What aiosmtpd does when nothing is asked of it."""
+
+    async def handle_DATA(self, *_: object) -> str:
+        return "250 OK"
+
+
+async def serve_bare(told: Connection) -> None:
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(
+        lambda: SMTP(Bare(), loop=loop, hostname=DOMAIN), "127.0.0.1", 0
+    )
+    told.send(server.sockets[0].getsockname()[1])
+    await asyncio.Event().wait()
+
+
+async def serve_ours(url: str, told: Connection) -> None:
+    pool = await db.connect(url, least=0)
+    seal = Seal("bench")
+    directory = Directory(pool, seal)
+    await directory.load()
+    reception = Reception(pool, directory, domain=DOMAIN, host=DOMAIN)
+    relay = Relay(
+        reception,
+        host=DOMAIN,
+        marker_key=seal.key("mail-marker"),
+        trusted=(ip_network("127.0.0.0/8"),),
+    )
+    server = await relay.listen("127.0.0.1", 0)
+    told.send(server.sockets[0].getsockname()[1])
+    await asyncio.Event().wait()
+
+
+def run_bare(told: Connection) -> None:
+    uvloop.run(serve_bare(told))
+
+
+def run_ours(url: str, told: Connection) -> None:
+    uvloop.run(serve_ours(url, told))
+
+
+@contextlib.contextmanager
+def serving(target: Any, *arguments: Any) -> Iterator[int]:
+    """A server in a process of its own; its port."""
+    told, tell = multiprocessing.Pipe(duplex=False)
+    context = multiprocessing.get_context("spawn")
+    process = context.Process(target=target, args=(*arguments, tell), daemon=True)
+    process.start()
+    try:
+        yield told.recv()
+    finally:
+        process.kill()
+        process.join()
+
+
+@contextlib.contextmanager
+def postgres() -> Iterator[str]:
+    """A PostgreSQL that syncs to disk, as in production; its address."""
+    folder = Path(tempfile.mkdtemp(prefix="skvoz-bench-"))
+    user, programs = embedded.postgres_user(), embedded.postgres_programs()
+    if user:
+        entry = pwd.getpwnam(user)
+        os.chown(folder, entry.pw_uid, entry.pw_gid)
+        embedded.let_in(programs, user)
+    data = folder / "data"
+    subprocess.run(
+        [programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8"],
+        user=user, cwd=folder, check=True, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    process = subprocess.Popen(
+        [programs / "postgres", "-D", data, "-c", "listen_addresses=",
+         "-c", f"unix_socket_directories={folder}", "-c", "shared_buffers=128MB"],
+        user=user, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        yield f"postgresql://postgres@/postgres?host={folder}"
+    finally:
+        process.send_signal(3)
+        process.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def prepare(url: str) -> list[str]:
+    """A site with a mailbox and its aliases; their addresses."""
+    for _ in range(200):
+        try:
+            connection = await asyncpg.connect(url)
+            break
+        except (OSError, asyncpg.PostgresError):
+            await asyncio.sleep(0.05)
+    await db.migrate(connection)
+    await db.prepare(connection)
+    now = datetime.now(UTC)
+    await db.partition(connection, since=now - timedelta(days=1), until=now)
+    site_id = await connection.fetchval(
+        "INSERT INTO sites (key, name, domains) VALUES ('acme', 'ACME', '{}') RETURNING id"
+    )
+    mailbox_id = await connection.fetchval(
+        "INSERT INTO mailboxes (site_id, replaces, forward_to, next_hop) "
+        "VALUES ($1, '{info@acme.example}', 'info@acme.example', $2) RETURNING id",
+        site_id,
+        Seal("bench").close("smtp://127.0.0.1:1"),
+    )
+    minted = [aliases.mint("info") for _ in range(ALIASES)]
+    await aliases.keep(
+        connection,
+        [
+            aliases.Minting(
+                token=one.token, site_id=site_id, mailbox_id=mailbox_id, base="info", minted_at=now
+            )
+            for one in minted
+        ],
+    )
+    await connection.close()
+    return [f"{one.local_part}@{DOMAIN}" for one in minted]
+
+
+def main(seconds: float = 4, connections: int = 50, rounds: int = 3) -> dict[str, Any]:
+    """Run it, print one line of JSON, return the same."""
+    with postgres() as url:
+        recipients = asyncio.run(prepare(url))
+        with serving(run_bare) as bare, serving(run_ours, url) as ours:
+            asked = {
+                name: [] for name in ("bare", "ours")
+            }  # type: dict[str, list[dict[str, float]]]
+            for _ in range(rounds):
+                for name, port in (("bare", bare), ("ours", ours)):
+                    asked[name].append(
+                        uvloop.run(ask(port, seconds, connections, recipients))
+                    )
+    middle = {
+        f"{name}_{what}": round(statistics.median(one[what] for one in each), 1)
+        for name, each in asked.items()
+        for what in ("rate", "p99_ms")
+    }
+    result = {
+        "benchmark": "mail",
+        **middle,
+        "ratio": round(middle["ours_rate"] / middle["bare_rate"], 3),
+    }
+    print(json.dumps(result))
+    return result
+
+
+if __name__ == "__main__":
+    main(*(int(one) for one in sys.argv[1:]))
