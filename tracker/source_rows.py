@@ -31,13 +31,13 @@ def source_id(source: Source) -> int:
 
 async def keep(db: database.Db, site_id: int, sources: Iterable[Source]) -> None:
     """Write the sources that are not there yet."""
-    rows = [row(site_id, source) for source in sources]
+    rows = {source_id(source): row(site_id, source) for source in sources}
     if rows:
-        await db.execute(KEEP, *database.columns(rows, 8))
+        await db.execute(keeps(1), *database.columns(sorted(rows.values()), WIDTH))
 
 
 def row(site_id: int, source: Source) -> tuple[int, int, str, str, str, str, str, str]:
-    """The source as `KEEP` takes it."""
+    """The source as `keeps` takes it."""
     return (
         site_id,
         source_id(source),
@@ -50,10 +50,18 @@ def row(site_id: int, source: Source) -> tuple[int, int, str, str, str, str, str
     )
 
 
-KEEP = """
-INSERT INTO sources (site_id, id, channel, source, medium, campaign, content, term)
-SELECT DISTINCT ON (site_id, id) *
-  FROM unnest($1::int[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[],
-              $7::text[], $8::text[]) AS s (site_id, id, channel, source, medium, campaign, content, term)
-ON CONFLICT DO NOTHING
-"""
+WIDTH = 8  # parameters of `keeps`
+
+
+def keeps(first: int) -> str:
+    """The INSERT for a group statement; its parameters `$first` and on are rows' columns.
+
+    Each source may stand among the rows once.
+    """
+    n = range(first, first + WIDTH)
+    return f"""
+        INSERT INTO sources (site_id, id, channel, source, medium, campaign, content, term)
+        SELECT * FROM unnest(${n[0]}::int[], ${n[1]}::bigint[], ${n[2]}::text[], ${n[3]}::text[],
+                             ${n[4]}::text[], ${n[5]}::text[], ${n[6]}::text[], ${n[7]}::text[])
+        ON CONFLICT DO NOTHING
+    """

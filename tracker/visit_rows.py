@@ -220,10 +220,18 @@ def _arguments(batch: Sequence[Rows]) -> list[list[Any]]:
 
 
 def _visitor(one: Rows) -> tuple[Any, ...]:
-    significant = source_rows.source_id(one.landing.source) if (
-        one.new and one.landing.significant
-    ) else None
-    return (one.site_id, one.visitor, one.at, significant, one.at if significant else None)
+    significant = (
+        source_rows.source_id(one.landing.source)
+        if (one.new and one.landing.significant)
+        else None
+    )
+    return (
+        one.site_id,
+        one.visitor,
+        one.at,
+        significant,
+        one.at if significant else None,
+    )
 
 
 def _session(one: Rows) -> tuple[Any, ...]:
@@ -296,10 +304,7 @@ def _mintings(one: Rows) -> list[aliases.Minting]:
 _FIRST = 34
 _STATEMENT = f"""
 WITH source AS (
-    INSERT INTO sources (site_id, id, channel, source, medium, campaign, content, term)
-    SELECT * FROM unnest($1::int[], $2::bigint[], $3::text[], $4::text[], $5::text[],
-                         $6::text[], $7::text[], $8::text[])
-    ON CONFLICT DO NOTHING
+    {source_rows.keeps(1)}
 ), visitor AS (
     INSERT INTO visitors AS v (site_id, id, first_seen_at, last_seen_at, first_source_id,
                                significant_id, significant_at)
