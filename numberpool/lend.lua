@@ -183,7 +183,7 @@ end
 -- ARGV 5, 6: fingerprint, patience (ms)
 local function loaded()
     local usable = loaded_with(ARGV[5], tonumber(ARGV[6])) and 1 or 0
-    return { call('HGET', state, 'epoch') or '0', usable }
+    return { call('HGET', state, 'epoch') or '0', usable, call('HGET', state, 'numbers') or '' }
 end
 
 -- ARGV 5..: epoch, fingerprint, fingerprint still accepted or '', how many numbers; for each

@@ -187,11 +187,22 @@ async def load(
     return bool(answer)
 
 
-async def loaded(redis: Redis, pool: Pool, at: datetime) -> tuple[int, bool]:
-    """The epoch of whatever is loaded (0: nothing), and whether `lend` would use it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """What is loaded of a pool."""
+
+    epoch: int  # 0: nothing
+    usable: bool  # whether `lend` would take it
+    fingerprint: str  # of the numbers it was loaded with
+
+
+async def loaded(redis: Redis, pool: Pool, at: datetime) -> Loaded:
+    """What is loaded of this pool, whether or not it can be used."""
     arguments: list[str | int] = [pool.fingerprint, PATIENCE // MILLISECOND]
     (answer,) = await _run(redis, [_call("loaded", pool.id, at, [], arguments)])
-    return int(answer[0]), bool(answer[1])
+    return Loaded(
+        epoch=int(answer[0]), usable=bool(answer[1]), fingerprint=_text(answer[2])
+    )
 
 
 async def snapshot(redis: Redis, pool: Pool) -> list[Held]:

@@ -29,6 +29,7 @@ CREATE TABLE pools (
     overflow   text,
     -- Raised by each rebuild of the live state: a grant made from an older state is void.
     epoch      bigint NOT NULL DEFAULT 0,
+    retired_at timestamptz, -- lends no more; late calls to its numbers still know it
     PRIMARY KEY (site_id, id),
     UNIQUE (site_id, name)
 );
@@ -38,7 +39,7 @@ CREATE TABLE numbers (
     number     text NOT NULL,
     kind       text NOT NULL CHECK (kind IN ('dynamic', 'static', 'overflow')),
     pool_id    bigint,
-    position   int NOT NULL DEFAULT 0, -- order within the pool; never given to another number
+    position   int NOT NULL DEFAULT 0, -- order within the site; a number's own for good
     source_id  bigint,                 -- static: whose number it is
     replaces   text[] NOT NULL DEFAULT '{}', -- static: shown in place of these to that source
     forward_to text,
@@ -192,7 +193,8 @@ CREATE TABLE leases (
     shared       boolean NOT NULL DEFAULT false, -- its holder was alive when it was given
     PRIMARY KEY (site_id, number, since, session_id)
 ) WITH (fillfactor = 70);
-CREATE INDEX leases_of_session ON leases (site_id, session_id);
+-- A session keeps its number of a pool for its life: told twice is one lease.
+CREATE UNIQUE INDEX leases_of_session ON leases (site_id, session_id, pool_id);
 CREATE INDEX leases_seen ON leases (site_id, number, since) WHERE seen_at IS NOT NULL;
 
 -- What each call was credited to; the nil session stands for "none of them".
@@ -526,7 +528,7 @@ END $$;
 
 CREATE TRIGGER config_told AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON sites
     FOR EACH STATEMENT EXECUTE FUNCTION tell_config();
-CREATE TRIGGER config_told AFTER INSERT OR UPDATE OF replaces, forward_to, share, late, rest, overflow, name
+CREATE TRIGGER config_told AFTER INSERT OR UPDATE OF replaces, forward_to, share, late, rest, overflow, name, retired_at
     OR DELETE OR TRUNCATE ON pools FOR EACH STATEMENT EXECUTE FUNCTION tell_config();
 CREATE TRIGGER config_told AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON numbers
     FOR EACH STATEMENT EXECUTE FUNCTION tell_config();

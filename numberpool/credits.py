@@ -1,0 +1,188 @@
+"""What each call was credited to, and what that says about the next one.
+
+The nil session stands for "none of them". A call is credited once: told twice, the first
+credit stands.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from numberpool import db as sql
+from numberpool import ledger, posterior
+
+NIL = UUID(int=0)
+LEAST = 0.001  # lighter candidates are not remembered
+MOST_VISITORS = 50  # of one phone; a switchboard's outgoing number may have very many
+
+
+async def credit(
+    db: sql.Db,
+    *,
+    site_id: int,
+    pool_id: int,
+    call_id: UUID,
+    number: str,
+    caller: str | None,
+    at: datetime,
+    answer: posterior.Answer,
+) -> None:
+    """Remember whom a call was laid to; harmless when told twice."""
+    rows = [(NIL, NIL, answer.none)]
+    rows += [
+        (one.session_id, one.visitor_id, one.weight)
+        for one in answer.candidates
+        if one.weight > LEAST
+    ]
+    await db.execute(
+        """
+        INSERT INTO credits (site_id, call_id, session_id, visitor_id, pool_id, number,
+                             caller, at, weight)
+        SELECT $1, $2, session_id, visitor_id, $3, $4, $5, $6, weight
+          FROM unnest($7::uuid[], $8::uuid[], $9::float8[])
+               AS given (session_id, visitor_id, weight)
+         WHERE NOT EXISTS (SELECT FROM credits WHERE site_id = $1 AND call_id = $2)
+        ON CONFLICT DO NOTHING
+        """,
+        site_id,
+        call_id,
+        pool_id,
+        number,
+        caller,
+        at,
+        *sql.columns(rows, 3),
+    )
+
+
+async def evidence(
+    db: sql.Db,
+    *,
+    site_id: int,
+    pool_id: int,
+    number: str,
+    caller: str | None,
+    at: datetime,
+    call_id: UUID = NIL,
+) -> tuple[list[posterior.Holding], posterior.Memory]:
+    """All that `posterior.weigh` needs about a call, as known at its moment.
+
+    `call_id` is the call itself: what it was credited with before does not count.
+    """
+    last, own = None, {}
+    if caller is not None:
+        last = await _last_call(
+            db, site_id=site_id, pool_id=pool_id, caller=caller, at=at, but=call_id
+        )
+        if last is not None:
+            own = await _own(
+                db, site_id=site_id, pool_id=pool_id, caller=caller, at=at, but=call_id
+            )
+    holdings = await ledger.holders(
+        db,
+        site_id=site_id,
+        number=number,
+        at=at,
+        sessions=last.weights if last else (),
+        visitors=own,
+    )
+    credited, other = await _given(
+        db, site_id=site_id, holdings=holdings, caller=caller, at=at, but=call_id
+    )
+    memory = posterior.Memory(
+        withheld=caller is None, last=last, own=own, other=other, credited=credited
+    )
+    return holdings, memory
+
+
+async def _last_call(
+    db: sql.Db, *, site_id: int, pool_id: int, caller: str, at: datetime, but: UUID
+) -> posterior.LastCall | None:
+    rows = await db.fetch(
+        """
+        SELECT number, at, session_id, weight
+          FROM credits
+         WHERE site_id = $1
+           AND call_id = (SELECT call_id
+                            FROM credits
+                           WHERE site_id = $1 AND pool_id = $2 AND caller = $3
+                             AND at < $4 AND call_id <> $5
+                           ORDER BY at DESC, call_id
+                           LIMIT 1)
+        """,
+        site_id,
+        pool_id,
+        caller,
+        at,
+        but,
+    )
+    if not rows:
+        return None
+    weights = {row["session_id"]: row["weight"] for row in rows}
+    return posterior.LastCall(
+        at=rows[0]["at"],
+        number=rows[0]["number"],
+        none=weights.pop(NIL, 0.0),
+        weights=weights,
+    )
+
+
+async def _own(
+    db: sql.Db, *, site_id: int, pool_id: int, caller: str, at: datetime, but: UUID
+) -> dict[UUID, float]:
+    """The largest weight with which this phone was credited to each visitor."""
+    rows = await db.fetch(
+        """
+        SELECT visitor_id, max(weight) AS weight
+          FROM credits
+         WHERE site_id = $1 AND pool_id = $2 AND caller = $3 AND at < $4
+           AND call_id <> $5 AND session_id <> $6
+         GROUP BY visitor_id
+         ORDER BY weight DESC, visitor_id
+         LIMIT $7
+        """,
+        site_id,
+        pool_id,
+        caller,
+        at,
+        but,
+        NIL,
+        MOST_VISITORS,
+    )
+    return {row["visitor_id"]: row["weight"] for row in rows}
+
+
+async def _given(
+    db: sql.Db,
+    *,
+    site_id: int,
+    holdings: Sequence[posterior.Holding],
+    caller: str | None,
+    at: datetime,
+    but: UUID,
+) -> tuple[dict[UUID, float], dict[UUID, float]]:
+    """By session, the mass of calls it was given; by visitor, the most of another phone."""
+    sessions = {one.session_id for one in holdings}
+    visitors = {one.visitor_id for one in holdings}
+    rows = await db.fetch(
+        """
+        SELECT session_id, visitor_id, caller, weight
+          FROM credits
+         WHERE site_id = $1 AND at < $2 AND call_id <> $3
+           AND (session_id = ANY ($4::uuid[]) OR visitor_id = ANY ($5::uuid[]))
+         ORDER BY at, call_id
+        """,
+        site_id,
+        at,
+        but,
+        list(sessions),
+        list(visitors),
+    )
+    credited: dict[UUID, float] = {}
+    other: dict[UUID, float] = {}
+    for row in rows:
+        session, visitor, weight = row["session_id"], row["visitor_id"], row["weight"]
+        if session in sessions:
+            credited[session] = 1 - (1 - credited.get(session, 0.0)) * (1 - weight)
+        if row["caller"] is not None and row["caller"] != caller:
+            other[visitor] = max(other.get(visitor, 0.0), weight)
+    return credited, other

@@ -1,0 +1,127 @@
+"""What is believed about callers before a call is weighed: rates, factors, noise.
+
+Pure. `day_one` knows nothing of the site; a learned model is a `Model` with other numbers.
+Rates are calls per second of one session, in 21 bins of the delay since its reference
+moment (the click, the reveal or the visit).
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import pairwise
+
+EDGES = (
+    0, 2, 4, 8, 15, 30, 60, 120, 240, 480, 900, 1800, 3600, 7200, 14400, 28800, 57600,
+    86400, 172800, 345600, 691200, 1209600,
+)  # fmt: skip
+BINS = len(EDGES) - 1
+HORIZON = EDGES[-1]  # seconds; nobody calls after that
+FLOOR = 1e-10  # calls per second: a table has no zeros
+ENGAGEMENT_EDGES = (
+    10,
+    40,
+    150,
+)  # visible seconds; an edge belongs to the band below it
+DEVICES = ("mobile", "desktop")
+LEAST_NOISE = 1e-9  # calls per second: a pool without any traffic has some all the same
+
+Table = tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """The parameters of one site's posterior."""
+
+    version: str
+    rates: Mapping[str, Table]  # by state: "click_quiet", "seen_here/mobile", …
+    noise: float  # unrelated calls per second over the whole pool
+    source_factors: Mapping[int, float] = field(default_factory=dict)  # by source id
+    engagement: Sequence[float] = (
+        1.0,
+        1.0,
+        1.0,
+        1.0,
+    )  # bands of visible time, when gone
+    redial_chance: float = 0.2  # that a caller calls the same number again
+    redial_gaps: Table  # density per second of the time between two such calls
+
+
+def day_one(*, noise: float) -> Model:
+    """What is believed of any site at first; `noise` in calls per second over the pool."""
+    return Model(
+        version="day-one",
+        rates=_day_one_rates(),
+        noise=max(noise, LEAST_NOISE),
+        redial_gaps=_day_one_gaps(),
+    )
+
+
+def day_one_noise(sessions_per_second: float) -> float:
+    """Unrelated calls per second: a twentieth of the calls that three visits in 100 make."""
+    return 0.05 * 0.03 * sessions_per_second
+
+
+@cache
+def _day_one_rates() -> Mapping[str, Table]:
+    now, hours, days = mass(60, 1.2), mass(5400, 1.5), mass(129600, 1.2)
+    quick, slow = mass(8, 1.0), mass(600, 1.5)
+    later = _mix((0.02, hours), (0.006, days))
+    seen = {
+        "here": _mix((0.05, now), (1, later)),
+        "gone": _mix((0.0125, now), (1, later)),
+    }
+    rates = {
+        "click_quiet": _rates(_mix((0.50, quick), (0.05, slow))),
+        "click_seen": _rates(_mix((0.03, quick), (0.05, slow))),
+    }
+    for device in DEVICES:
+        for where, masses in seen.items():
+            rates[f"seen_{where}/{device}"] = _rates(masses)
+            rates[f"unseen_{where}/{device}"] = _rates(_mix((0.04, masses)))
+    return rates
+
+
+@cache
+def _day_one_gaps() -> Table:
+    """Half of the redials come within minutes, half within days."""
+    masses = _mix((0.5, mass(400, 1.5)), (0.5, mass(172800, 1.5)))
+    total = math.fsum(masses)
+    return _densities([one / total for one in masses])
+
+
+def mass(median: float, sigma: float) -> Table:
+    """How much of a lognormal lies in each bin; `median` in seconds."""
+
+    def below(edge: float) -> float:
+        if edge <= 0:
+            return 0.0
+        z = (math.log(edge) - math.log(median)) / sigma
+        return (1 + math.erf(z / math.sqrt(2))) / 2
+
+    return tuple(below(high) - below(low) for low, high in pairwise(EDGES))
+
+
+def lognormal(seconds: float, median: float, sigma: float) -> float:
+    """The density of a lognormal, per second."""
+    if seconds <= 0:
+        return 0.0
+    z = math.log(seconds / median) / sigma
+    return math.exp(-z * z / 2) / (seconds * sigma * math.sqrt(2 * math.pi))
+
+
+def _mix(*parts: tuple[float, Sequence[float]]) -> Table:
+    return tuple(
+        math.fsum(share * masses[n] for share, masses in parts) for n in range(BINS)
+    )
+
+
+def _rates(masses: Sequence[float]) -> Table:
+    return tuple(max(one, FLOOR) for one in _densities(masses))
+
+
+def _densities(masses: Sequence[float]) -> Table:
+    return tuple(
+        one / (high - low)
+        for one, (low, high) in zip(masses, pairwise(EDGES), strict=True)
+    )

@@ -1,0 +1,85 @@
+"""The opening clock: how willing people are to call at each hour of a site's week.
+
+Pure. The profile has mean 1, so a delay measured on this clock is as long as a usual one
+over whole weeks, and a night hardly counts.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
+from itertools import accumulate
+
+HOUR = 3600
+DAY = 24 * HOUR
+WEEK = 7 * DAY
+MONDAY = 3 * DAY  # 1970 began on a Thursday, three days into its week
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+# Day one: people call from 9 to 20 h, on every day of the week alike.
+DAY_ONE = tuple(1.6 if 9 <= hour < 20 else 0.45 for hour in range(24))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """A site's week of 24 hours for workdays and 24 for weekends, scaled to mean 1."""
+
+    timezone: tzinfo
+    workday: tuple[float, ...] = DAY_ONE
+    weekend: tuple[float, ...] = DAY_ONE
+    _rates: tuple[float, ...] = field(init=False, repr=False, compare=False)
+    _sums: tuple[float, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        week = self.workday * 5 + self.weekend * 2
+        mean = sum(week) / len(week)
+        rates = tuple(one / mean for one in week)
+        object.__setattr__(self, "_rates", rates)
+        sums = accumulate((one * HOUR for one in rates), initial=0.0)
+        object.__setattr__(self, "_sums", tuple(sums))
+
+    def rate(self, at: datetime) -> float:
+        """a(t): how willing people are to call at that moment; 1 is the week's mean."""
+        unix = (at - EPOCH).total_seconds()
+        return self._rates[int(self._local(unix) % WEEK // HOUR)]
+
+    def seconds(self, start: datetime, end: datetime) -> float:
+        """The integral of a(t) between two moments: seconds on the opening clock."""
+        return self._between(
+            (start - EPOCH).total_seconds(), (end - EPOCH).total_seconds()
+        )
+
+    def _between(self, start: float, end: float) -> float:
+        if _offset(self.timezone, start) == _offset(self.timezone, end) or (
+            end - start < 1
+        ):
+            return self._passed(self._local(end)) - self._passed(self._local(start))
+        middle = (start + end) / 2  # the clocks were changed in between
+        return self._between(start, middle) + self._between(middle, end)
+
+    def _local(self, unix: float) -> float:
+        """Seconds of the site's own clock since a Monday."""
+        return unix + _offset(self.timezone, unix) + MONDAY
+
+    def _passed(self, local: float) -> float:
+        """The integral from that Monday on."""
+        weeks, rest = divmod(local, WEEK)
+        hour, part = divmod(rest, HOUR)
+        within = self._sums[int(hour)] + part * self._rates[int(hour)]
+        return weeks * self._sums[-1] + within
+
+
+def _offset(timezone: tzinfo, unix: float) -> float:
+    """Seconds that the zone is ahead of UTC; cheap for all but the days of a change."""
+    first, last = _offsets_of_day(timezone, int(unix // DAY))
+    return first if first == last else _exact_offset(timezone, unix)
+
+
+@lru_cache(maxsize=4096)
+def _offsets_of_day(timezone: tzinfo, day: int) -> tuple[float, float]:
+    start = day * DAY
+    return _exact_offset(timezone, start), _exact_offset(timezone, start + DAY - 1)
+
+
+def _exact_offset(timezone: tzinfo, unix: float) -> float:
+    moment = (EPOCH + timedelta(seconds=unix)).astimezone(timezone)
+    return (moment.utcoffset() or timedelta()).total_seconds()

@@ -1,0 +1,314 @@
+"""Which session made this call: every candidate with its probability, and why.
+
+Pure. Each session that was shown the number has a rate, the calls per second expected of it
+given all that was known by the moment of the call; unrelated calls have one too. Given that
+one call came, each rate's share of their sum is the probability. Nothing else is added: no
+window, no threshold.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from math import fsum
+from typing import Any, Final
+from uuid import UUID
+
+from numberpool.model import (
+    EDGES,
+    ENGAGEMENT_EDGES,
+    HORIZON,
+    Model,
+    lognormal,
+)
+from numberpool.opening import Opening
+
+RULE: Final = "pool-posterior/1"
+HERE = timedelta(seconds=35)  # a beat every 30 s, and a little for the way
+OPENING_FROM = 1800.0  # seconds of delay from which the opening clock counts
+DAYS = 86400.0
+LEAST_WEIGHT = 1e-4  # lighter candidates are left out of the answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """A session that was shown the number, with what is known of it."""
+
+    session_id: UUID
+    visitor_id: UUID
+    source_id: int
+    device: str
+    since: datetime  # when it was shown
+    last_sign_at: datetime
+    seen_at: datetime | None = None  # the first reveal or tel_click
+    clicked_at: datetime | None = None  # the latest tel_click
+    pinged_at: datetime | None = None  # the latest ping
+    left_at: datetime | None = None  # the latest leave
+    shared: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastCall:
+    """The caller's call before this one, as it was credited."""
+
+    at: datetime
+    number: str
+    weights: Mapping[UUID, float]  # by session
+    none: float  # the weight of "none of them"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What earlier calls say about this one."""
+
+    withheld: bool = False  # no caller number came
+    last: LastCall | None = None  # None: this phone has not called the pool before
+    own: Mapping[UUID, float] = field(default_factory=dict)  # by visitor: this phone's
+    other: Mapping[UUID, float] = field(
+        default_factory=dict
+    )  # by visitor: other phones'
+    credited: Mapping[UUID, float] = field(
+        default_factory=dict
+    )  # by session: mass given
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A session that may have made the call."""
+
+    session_id: UUID
+    visitor_id: UUID
+    source_id: int
+    weight: float
+    shown_at: datetime
+    why: dict[str, Any]  # each factor of the rate; plain JSON
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Everybody who may have made the call; what is left over is none of them."""
+
+    candidates: tuple[Candidate, ...]  # heaviest first
+    none: float
+    noise: float  # unrelated calls per second on this number at that moment
+    model: str  # version of the parameters
+    rule: str = RULE
+
+
+@dataclass(frozen=True, slots=True)
+class _Rate:
+    """A session's calls per second, with what it is made of."""
+
+    total: float
+    holding: Holding
+    state: str
+    delay: float
+    clock_delay: float
+    base: float
+    source: float
+    engagement: float
+    opening: float
+    credited: float
+    other_phone: float
+    redial: float = 0.0
+    own_visitor: float = 0.0
+    new_cookie: float = 0.0
+
+
+def weigh(
+    holdings: Iterable[Holding],
+    *,
+    number: str,
+    at: datetime,
+    numbers: int,
+    memory: Memory,
+    model: Model,
+    opening: Opening,
+    reveals: bool = True,
+) -> Answer:
+    """Weigh all who were shown `number` by the call at `at`.
+
+    `numbers` is the size of the pool. `reveals=False` is for a site that sends none: each
+    session then counts as having seen the number at its visit.
+    """
+    willing = opening.rate(at)
+    noise = model.noise * willing / max(numbers, 1)
+    rates = [
+        _rate(one, at, willing, memory, model, opening)
+        for one in (holdings if reveals else map(_as_seen, holdings))
+    ]
+    if memory.withheld:
+        noise *= 2
+    elif memory.last is not None:
+        gap = (at - memory.last.at).total_seconds()
+        noise = _known_noise(gap, memory.last, numbers, noise)
+        redial = _redial(gap, willing, model) if number == memory.last.number else 0.0
+        cookie = 0.01 * lognormal(gap, 2 * DAYS, 1.5) / (20 * model.noise)
+        rates = [_known(one, memory, memory.last, redial, cookie) for one in rates]
+    total = fsum([noise, *(one.total for one in rates)])
+    if total <= 0:
+        return Answer(candidates=(), none=1.0, noise=noise, model=model.version)
+    return Answer(
+        candidates=_candidates(rates, total),
+        none=noise / total,
+        noise=noise,
+        model=model.version,
+    )
+
+
+def state(holding: Holding, at: datetime) -> tuple[str, datetime]:
+    """In which state the session is at that moment, and since which reference moment.
+
+    The one function for scoring calls and for counting exposure: they must agree.
+    """
+    clicked = holding.clicked_at
+    if clicked is not None:
+        quiet = holding.pinged_at is None or holding.pinged_at <= clicked
+        return ("click_quiet" if quiet else "click_seen"), clicked
+    left = holding.left_at is not None and holding.left_at >= holding.last_sign_at
+    where = "gone" if left or at - holding.last_sign_at > HERE else "here"
+    device = "mobile" if holding.device == "mobile" else "desktop"
+    if holding.seen_at is not None:
+        return f"seen_{where}/{device}", holding.seen_at
+    return f"unseen_{where}/{device}", holding.since
+
+
+def known_by(holding: Holding, at: datetime) -> Holding:
+    """The holding as it was known at `at`: a call read late must not see its own future.
+
+    Of each kind only one moment is recorded, so what came later hides what came before.
+    A click, ping or reveal of later counts as not yet done. A sign of life of later tells
+    that the session was still open; unless it had left before `at`, it was there.
+    """
+    last_sign, left = holding.last_sign_at, _by(holding.left_at, at)
+    if last_sign > at:
+        last_sign = at if left is None else min(left, at)
+    return replace(
+        holding,
+        last_sign_at=last_sign,
+        left_at=left,
+        seen_at=_by(holding.seen_at, at),
+        clicked_at=_by(holding.clicked_at, at),
+        pinged_at=_by(holding.pinged_at, at),
+    )
+
+
+def _by(moment: datetime | None, at: datetime) -> datetime | None:
+    return moment if moment is not None and moment <= at else None
+
+
+def _as_seen(holding: Holding) -> Holding:
+    if holding.seen_at is not None:
+        return holding
+    return replace(holding, seen_at=holding.since)
+
+
+def _rate(
+    holding: Holding,
+    at: datetime,
+    willing: float,
+    memory: Memory,
+    model: Model,
+    opening: Opening,
+) -> _Rate:
+    """The rate of a session when the caller is not known."""
+    where, reference = state(holding, at)
+    delay = clock_delay = (at - reference).total_seconds()
+    factor = 1.0
+    if delay >= OPENING_FROM:
+        factor = willing
+        clock_delay = max(OPENING_FROM, opening.seconds(reference, at))
+    base = 0.0
+    if 0 <= delay < HORIZON:
+        base = _in_bin(model.rates[where], clock_delay)
+    source = model.source_factors.get(holding.source_id, 1.0)
+    engagement = _engagement(holding, model) if "_gone" in where else 1.0
+    credited = 1 - memory.credited.get(holding.session_id, 0.0)
+    other = 1.0
+    if not memory.withheld and memory.last is None:
+        other -= memory.other.get(holding.visitor_id, 0.0)
+    return _Rate(
+        base * source * engagement * factor * credited * other,
+        holding, where, delay, clock_delay, base, source, engagement, factor, credited, other,
+    )  # fmt: skip
+
+
+def _engagement(holding: Holding, model: Model) -> float:
+    last = holding.last_sign_at
+    if holding.left_at is not None and holding.left_at > last:
+        last = holding.left_at
+    visible = (last - (holding.seen_at or holding.since)).total_seconds()
+    return model.engagement[bisect_left(ENGAGEMENT_EDGES, visible)]
+
+
+def _in_bin(table: Sequence[float], seconds: float) -> float:
+    """The table's value at that delay; beyond the last bin its last value."""
+    return table[min(bisect_right(EDGES, seconds), len(table)) - 1]
+
+
+def _known(
+    rate: _Rate, memory: Memory, last: LastCall, redial: float, cookie: float
+) -> _Rate:
+    """The rate of a session when the caller has called before."""
+    own = memory.own.get(rate.holding.visitor_id, 0.0)
+    again = last.weights.get(rate.holding.session_id, 0.0) * redial
+    same = rate.total * own * 2
+    other = rate.total * (1 - own) * cookie
+    return replace(
+        rate,
+        total=again + same + other,
+        redial=again,
+        own_visitor=same,
+        new_cookie=other,
+    )
+
+
+def _redial(gap: float, willing: float, model: Model) -> float:
+    """How often a caller who surely held the number calls it again at this distance."""
+    if not 0 <= gap < HORIZON:
+        return 0.0
+    factor = willing if gap >= OPENING_FROM else 1.0
+    return model.redial_chance * _in_bin(model.redial_gaps, gap) * factor
+
+
+def _known_noise(gap: float, last: LastCall, numbers: int, noise: float) -> float:
+    """Unrelated calls of a phone that has called before, mostly without a visit."""
+    soon = 0.5 * lognormal(gap, 120, 1.3)
+    later = 0.3 * lognormal(gap, 3 * DAYS, 1.5)
+    return last.none * (soon + later) / max(numbers, 1) + 0.001 * noise
+
+
+def _candidates(rates: Sequence[_Rate], total: float) -> tuple[Candidate, ...]:
+    kept = [one for one in rates if one.total / total >= LEAST_WEIGHT]
+    kept.sort(key=lambda one: (one.total, one.holding.since), reverse=True)
+    return tuple(
+        Candidate(
+            session_id=one.holding.session_id,
+            visitor_id=one.holding.visitor_id,
+            source_id=one.holding.source_id,
+            weight=one.total / total,
+            shown_at=one.holding.since,
+            why=_why(one),
+        )
+        for one in kept
+    )
+
+
+def _why(rate: _Rate) -> dict[str, Any]:
+    """Each factor of the rate, for the page that explains the answer."""
+    return {
+        "state": rate.state,
+        "seconds": round(rate.delay, 1),
+        "opening_seconds": round(rate.clock_delay, 1),
+        "base": rate.base,
+        "source": rate.source,
+        "engagement": rate.engagement,
+        "opening": rate.opening,
+        "not_credited": rate.credited,
+        "no_other_phone": rate.other_phone,
+        "redial": rate.redial,
+        "own_visitor": rate.own_visitor,
+        "new_cookie": rate.new_cookie,
+        "rate": rate.total,
+        "shared": rate.holding.shared,
+    }
