@@ -121,25 +121,37 @@ class Beats:
 async def write(pool: database.Pool, batch: Sequence[Beat]) -> None:
     """The beats in the ledger, the sessions and the events, in one transaction."""
     async with pool.acquire() as db, db.transaction():
-        await ledger.sign(db, [_sign(beat) for beat in batch])
+        await ledger.sign(db, [sign for beat in batch for sign in _signs(beat)])
         await _see(db, batch)
         await _record(db, batch)
         await _name(db, batch)
 
 
-def _sign(beat: Beat) -> ledger.Sign:
-    seen = [one.at for one in beat.events if one.type in SEEING]
-    clicked = [one.at for one in beat.events if one.type == "tel_click"]
-    visible = beat.state == "visible"
-    return ledger.Sign(
-        site_id=beat.site_id,
-        session=beat.session,
-        alive_at=beat.at if visible else max(seen, default=None),
-        pinged_at=beat.at if visible and not beat.events else None,
-        seen_at=min(seen, default=None),
-        clicked_at=max(clicked, default=None),
-        left_at=None if visible else beat.at,
-    )
+def _signs(beat: Beat) -> list[ledger.Sign]:
+    """What the ledger is told: the beat itself, and each event that shows reading."""
+    signs = [
+        ledger.Sign(
+            site_id=beat.site_id,
+            session_id=beat.session,
+            at=one.at,
+            seen=True,
+            clicked=one.type == "tel_click",
+        )
+        for one in beat.events
+        if one.type in SEEING
+    ]
+    if beat.state != "visible" or not beat.events:
+        # A page that tells of a click at once does not ping with it: the call may be placed.
+        signs.append(
+            ledger.Sign(
+                site_id=beat.site_id,
+                session_id=beat.session,
+                at=beat.at,
+                pinged=beat.state == "visible",
+                left=beat.state != "visible",
+            )
+        )
+    return signs
 
 
 async def _see(db: database.Connection, batch: Sequence[Beat]) -> None:

@@ -7,12 +7,14 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from rich.console import Console
+from rich.table import Table
 
 from tracker import config, db, reach
 from tracker.errors import BadInput
 
 T = TypeVar("T")
 
+_results = Console(highlight=False)
 words = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -30,6 +32,11 @@ def complain(text: str) -> None:
 def result(text: str) -> None:
     """What a script would read, as it is."""
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+
+def show(table: Table) -> None:
+    """A table on standard output."""
+    _results.print(table)
 
 
 def with_database(

@@ -14,7 +14,7 @@ from uuid import UUID
 from tracker import calls, deliveries, ids, leads, letters, matching, people, stale
 from tracker import db as database
 from tracker.errors import BadInput
-from tracker.sites import Site
+from tracker.sites import Directory, Site
 
 EXCLUSIONS = ("spam", "test", "staff")
 MESSAGE_KINDS = {"form": "form"}  # every other channel of `/v1/contacts` is a message
@@ -177,6 +177,22 @@ async def _match_form(
     if not match.candidates and form.url:
         match = await matching.of_landing(db, site, form.url, form.referrer)
     return match
+
+
+async def end_stale_calls(
+    db: database.Connection, directory: Directory, *, at: datetime
+) -> int:
+    """Calls whose end nobody told are taken for ended; returns how many.
+
+    Must run in a transaction.
+    """
+    closed = await calls.close_stale(db, at=at)
+    for one in closed:
+        site = directory.by_id(one.site_id)
+        if site is not None:
+            call = one.call
+            await _changed(db, site, call.contact_id, revision=call.revision, at=at)
+    return len(closed)
 
 
 async def exclude(

@@ -397,19 +397,16 @@ async def wake(
     )
 
 
-async def abandon(
-    db: database.Db, places: Collection[tuple[int, int]], *, at: datetime
-) -> int:
-    """Give up what is owed to destinations that are not among these; returns how many."""
+async def abandon(db: database.Db, *, at: datetime) -> int:
+    """Give up what is owed to destinations that were removed; returns how many."""
     status = await db.execute(
         """
         UPDATE deliveries d
-           SET state = 'dead', done_at = $3, last_error = 'the destination was removed'
+           SET state = 'dead', done_at = $1, last_error = 'the destination was removed'
          WHERE d.state = 'owed'
-           AND NOT EXISTS (SELECT FROM unnest($1::int[], $2::bigint[]) AS p (s, n)
-                            WHERE p.s = d.site_id AND p.n = d.destination_id)
+           AND NOT EXISTS (SELECT FROM connections n
+                            WHERE n.site_id = d.site_id AND n.id = d.destination_id)
         """,
-        *database.columns(list(places), 2),
         at,
     )
     return int(status.split()[-1])

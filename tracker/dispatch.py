@@ -80,13 +80,14 @@ class Dispatcher:
         directory: sites.Directory,
         http: aiohttp.ClientSession,
         *,
+        paces: Paces,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._pool = pool
         self._directory = directory
         self._http = http
         self._chance = chance
-        self._paces = Paces()
+        self._paces = paces
         self._tasks: set[asyncio.Task[None]] = set()
         self._in_air: dict[Place, int] = {}
         self._claimed: dict[UUID, int] = {}  # delivery → site, while in the air

@@ -9,7 +9,9 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid5
 
-NATURAL = UUID("5b1c0a52-6f0e-4d6a-9c57-3a1b8f6f2d10")  # namespace of ids from natural keys
+NATURAL = UUID(
+    "5b1c0a52-6f0e-4d6a-9c57-3a1b8f6f2d10"
+)  # namespace of ids from natural keys
 MAX_SITE = (1 << 24) - 1
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

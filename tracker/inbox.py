@@ -117,7 +117,11 @@ async def refuse(
 
 
 async def read_again(
-    db: database.Db, *, at: datetime, door: str | None = None, site_id: int | None = None
+    db: database.Db,
+    *,
+    at: datetime,
+    door: str | None = None,
+    site_id: int | None = None,
 ) -> int:
     """Make events that could not be read due at once; returns how many."""
     status = await db.execute(
@@ -157,8 +161,15 @@ class Reader:
                     fresh = False
                 if await self.read_due(at=datetime.now(UTC)):
                     continue
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                log.warning("inbox waits: PostgreSQL is away", extra={"door": self._door})
+            except (
+                OSError,
+                TimeoutError,
+                asyncpg.PostgresError,
+                asyncpg.InterfaceError,
+            ):
+                log.warning(
+                    "inbox waits: PostgreSQL is away", extra={"door": self._door}
+                )
             await self._rest()
 
     async def _rest(self) -> None:
@@ -215,7 +226,9 @@ class Reader:
         except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError):
             raise
         except Exception as error:  # a bug: kept with its reason until it is mended
-            log.exception("event crashed", extra={"event": event.id, "kind": event.kind})
+            log.exception(
+                "event crashed", extra={"event": event.id, "kind": event.kind}
+            )
             await self._put_off(event, f"{type(error).__name__}: {error}", at)
 
     async def _put_off(self, event: Event, reason: str, at: datetime) -> None:

@@ -12,9 +12,7 @@ class _Line(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line = super().format(record)
         extra: dict[str, Any] = {
-            key: value
-            for key, value in record.__dict__.items()
-            if key not in _STANDARD
+            key: value for key, value in record.__dict__.items() if key not in _STANDARD
         }
         if not extra:
             return line
@@ -33,5 +31,11 @@ def set_up(level: str = "INFO") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Line("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for name in ("aiohttp.access", "aiohttp.server", "mail.log", "asyncio", "mail.debug"):
+    for name in (
+        "aiohttp.access",
+        "aiohttp.server",
+        "mail.log",
+        "asyncio",
+        "mail.debug",
+    ):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from numberpool import ledger, posterior
+from numberpool import credits, ledger, model, opening, pools, posterior
 from tracker import db as database
 from tracker import ids, source_rows, sources
 from tracker.sites import Dialled, Site
@@ -82,8 +82,8 @@ async def of_call(
     if dialled.kind != "dynamic" or dialled.pool is None:
         return UNKNOWN
     pool = dialled.pool
-    answer = await _weigh(db, site, pool.id, dialled.number, len(pool.numbers), caller, at)
-    await ledger.credit(
+    answer = await _weigh(db, site, pool, dialled.number, call_id, caller, at)
+    await credits.credit(
         db,
         site_id=site.id,
         pool_id=pool.id,
@@ -164,6 +164,39 @@ async def of_landing(
         return UNKNOWN  # the last page of a visit we did not see begin
     await source_rows.keep(db, site.id, [landing.source])
     return _source(LANDING, source_rows.source_id(landing.source))
+
+
+async def _weigh(
+    db: database.Connection,
+    site: Site,
+    pool: pools.Pool,
+    number: str,
+    call_id: UUID,
+    caller: str | None,
+    at: datetime,
+) -> posterior.Answer:
+    """The posterior over those who were shown the number, as known at that moment."""
+    numbers = [one for _, one in pool.numbers]
+    busy = await ledger.traffic(db, site_id=site.id, numbers=numbers, at=at)
+    holdings, memory = await credits.evidence(
+        db,
+        site_id=site.id,
+        pool_id=pool.id,
+        number=number,
+        caller=caller,
+        at=at,
+        call_id=call_id,
+    )
+    return posterior.weigh(
+        holdings,
+        number=number,
+        at=at,
+        numbers=len(numbers),
+        memory=memory,
+        model=model.day_one(noise=model.day_one_noise(busy.sessions_per_second)),
+        opening=opening.Opening(timezone=site.timezone),
+        reveals=busy.reveals,
+    )
 
 
 def _source(rule: str, source_id: int) -> Match:

@@ -173,7 +173,12 @@ class Directory:
                         self._changed.clear()
                         await asyncio.wait_for(self.load(), PATIENCE)
                         await self._wait()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except (
+                OSError,
+                TimeoutError,
+                asyncpg.PostgresError,
+                asyncpg.InterfaceError,
+            ):
                 log.warning("set-up not followed: PostgreSQL is away")
                 await asyncio.sleep(RETRY)
 
@@ -189,8 +194,9 @@ class Directory:
 
 async def load(pool: db.Pool, seal: Seal) -> Snapshot:
     """Everything that is set up, in one consistent reading."""
-    async with pool.acquire() as connection, connection.transaction(
-        isolation="repeatable_read", readonly=True
+    async with (
+        pool.acquire() as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
     ):
         sites = await connection.fetch("SELECT * FROM sites")
         pool_rows = await connection.fetch("SELECT * FROM pools ORDER BY site_id, id")
@@ -203,7 +209,9 @@ async def load(pool: db.Pool, seal: Seal) -> Snapshot:
             """
         )
         mailbox_rows = await connection.fetch("SELECT * FROM mailboxes ORDER BY id")
-        connection_rows = await connection.fetch("SELECT * FROM connections ORDER BY id")
+        connection_rows = await connection.fetch(
+            "SELECT * FROM connections ORDER BY id"
+        )
     connections = [_connection(row, seal) for row in connection_rows]
     built = [
         _site(
@@ -234,6 +242,8 @@ def _site(
     connections: list[Connection],
 ) -> Site:
     found = {one["id"]: _pool(one, number_rows) for one in pool_rows}
+    # A retired pool lends no more, but late calls to its numbers still know it.
+    live = tuple(found[one["id"]] for one in pool_rows if one["retired_at"] is None)
     return Site(
         id=row["id"],
         key=row["key"],
@@ -243,8 +253,8 @@ def _site(
         currency=row["currency"],
         demo=row["demo"],
         rules=msgspec.convert(row["settings"], Rules),
-        pools=tuple(found.values()),
-        pool_of={number: pool for pool in found.values() for number in pool.replaces},
+        pools=live,
+        pool_of={number: pool for pool in live for number in pool.replaces},
         mailbox_of={
             address.casefold(): box for box in mailboxes for address in box.replaces
         },

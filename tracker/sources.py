@@ -67,9 +67,7 @@ class Landing:
         What an advertiser tagged always counts, even with a medium nobody knows: an older
         source in its place would be a wrong one.
         """
-        return self.starts_session or (
-            self.rule != "kept" and self.source.significant
-        )
+        return self.starts_session or (self.rule != "kept" and self.source.significant)
 
 
 DIRECT = Source(

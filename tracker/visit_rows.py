@@ -278,6 +278,7 @@ def _grants(one: Rows) -> list[ledger.Grant]:
             visitor_id=one.visitor,
             source_id=one.source_id,
             device=one.device,
+            last_sign_at=one.at,
             seen_at=one.at if one.seen else None,
             shared=loan.shared,
         )
@@ -338,9 +339,8 @@ WITH source AS (
 ), page AS (
     INSERT INTO pages (site_id, session_id, at, url)
     SELECT * FROM unnest($30::int[], $31::uuid[], $32::timestamptz[], $33::text[])
-), granted AS (
-    {ledger.grants(_FIRST)}
-), minted AS (
+), {ledger.grants(_FIRST)}
+, minted AS (
     {aliases.mints(_FIRST + ledger.WIDTH)}
 )
 SELECT session_id, number AS what FROM granted

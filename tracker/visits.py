@@ -36,6 +36,15 @@ STORES_AWAY = (
     redis.exceptions.RedisError,
 )
 
+NOTHING_LENT = (
+    OSError,
+    TimeoutError,
+    redis.exceptions.RedisError,
+    ledger.PoolGone,
+    ledger.Superseded,
+    lending.NotLoaded,
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
@@ -125,7 +134,7 @@ class Visits:
             return
         try:
             loans = await self._loans([want for _, want in wants], steps[-1].visit.at)
-        except (OSError, TimeoutError, redis.exceptions.RedisError) as error:
+        except NOTHING_LENT as error:
             # Without Valkey nobody is lent anything; what is held already stays held.
             log.warning("numbers not lent", extra={"error": type(error).__name__})
             return
@@ -239,9 +248,7 @@ class _Step:
         self.past = past if live and not self._is_new_source(past) else None
         self.new = self.past is None
         self.visitor = past.visitor_id if past else visit.visitor or uuid4()
-        self.session = (
-            self.past.id if self.past else ids.mint(visit.site.id, visit.at)
-        )
+        self.session = self.past.id if self.past else ids.mint(visit.site.id, visit.at)
         self._attribute(known.visitors.get((visit.site.id, self.visitor)))
         self._loans: dict[int, lending.Loan] = {}
         self._minted: dict[int, aliases.Alias] = {}

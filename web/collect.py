@@ -317,7 +317,7 @@ def _is_bot(request: web.Request) -> bool:
     if limits.is_local(request):
         return False  # somebody tries things out by hand
     headers = request.headers
-    purpose = headers.get("Sec-Purpose") or headers.get("Purpose", "")
+    purpose = headers.get("Sec-Purpose") or headers.get("Purpose") or ""
     return bots.is_bot(headers.get(hdrs.USER_AGENT, ""), purpose)
 
 

@@ -1,0 +1,112 @@
+"""Builders of the usual, so that a test states only what matters to it."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tracker import db as database
+from tracker import seal as sealing
+from tracker import sites, source_rows, sources
+
+NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+OWN = "+74950000000"
+MAILBOX = "info@acme.example"
+SEAL = sealing.Seal("only for tests")
+
+
+def number(n: int) -> str:
+    """The nth pool number, from 1."""
+    return f"+7495100{n:04d}"
+
+
+async def site(
+    db: database.Pool,
+    *,
+    key: str = "acme",
+    numbers: int = 2,
+    overflow: str | None = None,
+    late: str = "peak",
+    share: bool = True,
+    statics: Sequence[tuple[str, dict[str, str]]] = (),
+    mailbox: bool = True,
+    next_hop: str = "smtp://127.0.0.1:25",
+    telephony: Sequence[tuple[str, str, dict[str, Any]]] = (),
+    destinations: Sequence[tuple[str, str, dict[str, Any]]] = (),
+    settings: dict[str, Any] | None = None,
+) -> sites.Site:
+    """A site with one pool; connections are (name, kind, settings)."""
+    site_id = await db.fetchval(
+        "INSERT INTO sites (key, name, domains, settings) "
+        "VALUES ($1, $1, ARRAY['acme.example', 'localhost'], $2) RETURNING id",
+        key,
+        settings or {},
+    )
+    pool_id = await db.fetchval(
+        "INSERT INTO pools (site_id, name, replaces, forward_to, overflow, late, share) "
+        "VALUES ($1, 'main', $2, $3, $4, $5, $6) RETURNING id",
+        site_id,
+        [OWN],
+        OWN,
+        overflow,
+        late,
+        share,
+    )
+    for n in range(1, numbers + 1):
+        await db.execute(
+            "INSERT INTO numbers (site_id, number, kind, pool_id, position) "
+            "VALUES ($1, $2, 'dynamic', $3, $4)",
+            site_id,
+            number(n),
+            pool_id,
+            n,
+        )
+    if overflow:
+        await db.execute(
+            "INSERT INTO numbers (site_id, number, kind, pool_id) "
+            "VALUES ($1, $2, 'overflow', $3)",
+            site_id,
+            overflow,
+            pool_id,
+        )
+    for one, labels in statics:
+        source = sources.labelled(**labels)
+        await source_rows.keep(db, site_id, [source])
+        await db.execute(
+            "INSERT INTO numbers (site_id, number, kind, source_id, forward_to) "
+            "VALUES ($1, $2, 'static', $3, $4)",
+            site_id,
+            one,
+            source_rows.source_id(source),
+            OWN,
+        )
+    if mailbox:
+        await db.execute(
+            "INSERT INTO mailboxes (site_id, replaces, forward_to, next_hop) "
+            "VALUES ($1, $2, $3, $4)",
+            site_id,
+            [MAILBOX],
+            MAILBOX,
+            SEAL.close(next_hop),
+        )
+    for role, connections in (("telephony", telephony), ("destination", destinations)):
+        for name, kind, values in connections:
+            await db.execute(
+                "INSERT INTO connections (site_id, role, name, kind, key, settings) "
+                "VALUES ($1, $2, $3, $4, $5, $6)",
+                site_id,
+                role,
+                name,
+                kind,
+                f"{key}-{name}-key",
+                SEAL.close(json.loads(json.dumps(values))),
+            )
+    return await found(db, key)
+
+
+async def found(db: database.Pool, key: str) -> sites.Site:
+    """The site as a process keeps it in memory."""
+    return (await sites.load(db, SEAL)).by_key[key]
