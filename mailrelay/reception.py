@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -90,6 +90,11 @@ class Reception:
         )
         self._small: Together[Arrival, UUID] = Together(self._keep, most=100, at_once=2)
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
+        self._listeners: tuple[Callable[[], None], ...] = ()
+
+    def on_kept(self, *listeners: Callable[[], None]) -> None:
+        """Call these after letters were committed."""
+        self._listeners = listeners
 
     async def recipient(self, address: str, *, null: bool, at: datetime) -> Recipient:
         """What this address means; raises Refusal, UnknownAddress or Unavailable."""
@@ -211,6 +216,8 @@ class Reception:
                 "letters not kept: PostgreSQL is away", extra={"letters": len(flat)}
             )
             raise Unavailable("PostgreSQL is away") from error
+        for listener in self._listeners:
+            listener()
         return [_answer(group[0], before) for group in posts]
 
 

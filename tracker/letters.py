@@ -16,7 +16,6 @@ from tracker import db as database
 from tracker import ids
 
 RETURN_DAYS = timedelta(days=30)  # a return path is good for this long
-HISTORY = timedelta(hours=1)  # dead letters newer than this are worth an alert
 ANSWER = 1000  # characters kept of what a mail server said
 
 
@@ -156,7 +155,8 @@ class Backlog:
 
     owed: int
     oldest_at: datetime | None  # when the oldest letter still owed came
-    dead: int  # that died within the last hour
+    dead: int
+    died_at: datetime | None  # when the latest of the dead was given up
 
 
 async def owe(db: database.Db, owed: Sequence[Owed]) -> set[UUID]:
@@ -365,16 +365,16 @@ async def stuck(
     return [Stuck(**row) for row in rows]
 
 
-async def backlog(db: database.Db, *, at: datetime) -> Backlog:
-    """How many letters wait, since when, and how many died lately."""
+async def backlog(db: database.Db) -> Backlog:
+    """How many letters wait and since when, how many are dead."""
     row = await db.fetchrow(
         """
         SELECT count(*) FILTER (WHERE state = 'owed') AS owed,
                min(created_at) FILTER (WHERE state = 'owed') AS oldest_at,
-               count(*) FILTER (WHERE state = 'dead' AND due_at > $1) AS dead
-          FROM forwards WHERE state <> 'sent'
-        """,
-        at - HISTORY,
+               count(*) FILTER (WHERE state = 'dead') AS dead,
+               max(due_at) FILTER (WHERE state = 'dead') AS died_at
+          FROM forwards WHERE state = 'owed' OR state = 'dead'
+        """
     )
     assert row is not None  # an aggregate always has a row
     return Backlog(**row)

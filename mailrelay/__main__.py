@@ -1,0 +1,126 @@
+"""The mail process: listens, reads what was kept, hands letters on.
+
+Starts whether or not PostgreSQL is there: until it is, and whenever it is away, senders are
+told to come back.
+"""
+
+import asyncio
+import logging
+import signal
+import ssl
+import sys
+from datetime import UTC, datetime
+
+import uvloop
+
+from mailrelay.alerts import Watch
+from mailrelay.forwarder import Administrator, Forwarder, Relaying
+from mailrelay.parsing import Parser
+from mailrelay.reading import Letters
+from mailrelay.reception import AWAY, Reception
+from mailrelay.server import Relay
+from tracker import config, db, inbox, sites
+from tracker import log as logs
+from tracker import seal as seals
+from tracker.errors import BadInput
+
+log = logging.getLogger(__name__)
+
+LAST_TRIES = 2.0  # seconds tries under way have at the end
+
+
+async def main(settings: config.Settings) -> None:
+    """Run until told to stop."""
+    seal = seals.of(settings)
+    pool = await db.connect(settings.database_url, least=0)
+    directory = sites.Directory(pool, seal)
+    marker_key = seal.key("mail-marker")
+    reception = Reception(
+        pool, directory, domain=settings.mail_domain, host=settings.mail_host
+    )
+    relay = Relay(
+        reception,
+        host=settings.mail_host,
+        marker_key=marker_key,
+        trusted=settings.trusted_networks,
+        tls=_tls(settings),
+    )
+    relaying = Relaying(
+        domain=settings.mail_domain,
+        host=settings.mail_host,
+        marker_key=marker_key,
+        administrator=Administrator(
+            address=settings.admin_email, next_hop=settings.admin_next_hop
+        ),
+    )
+    parser = Parser()
+    forwarder = Forwarder(pool, directory, relaying)
+    reader = inbox.Reader(pool, door="mail", read=Letters(directory, parser).read)
+    reception.on_kept(forwarder.wake, reader.wake)
+    work = [
+        asyncio.create_task(job)
+        for job in (
+            directory.follow(),
+            reader.run(),
+            forwarder.run(),
+            Watch(pool, relaying, at=datetime.now(UTC)).run(),
+        )
+    ]
+    server = await relay.listen(settings.smtp_host, settings.smtp_port)
+    log.info("mail relay listening", extra={"port": settings.smtp_port})
+    await _told_to_stop(work)
+    log.info("mail relay stopping")
+    await relay.stop(server)
+    for task in work:
+        task.cancel()
+    await asyncio.gather(*work, return_exceptions=True)
+    try:
+        await forwarder.stop(LAST_TRIES)
+    except AWAY:
+        log.warning("letters not given back: PostgreSQL is away")  # their leases end
+    await parser.close()
+    pool.terminate()
+
+
+async def _told_to_stop(work: list[asyncio.Task[None]]) -> None:
+    """Wait for a signal; a second one ends the process at once. A job never ends by itself."""
+    loop = asyncio.get_running_loop()
+    told = asyncio.Event()
+
+    def stop() -> None:
+        if told.is_set():
+            sys.stderr.flush()
+            signal.raise_signal(signal.SIGKILL)
+        told.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    waiting = asyncio.create_task(told.wait())
+    done, _ = await asyncio.wait([waiting, *work], return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    for task in done:
+        if task is not waiting:
+            task.result()  # raises: the supervisor starts us anew
+
+
+def _tls(settings: config.Settings) -> ssl.SSLContext | None:
+    if not (settings.tls_certificate and settings.tls_key):
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(settings.tls_certificate, settings.tls_key)
+    except (OSError, ssl.SSLError) as error:
+        raise BadInput(
+            f"SKVOZ_TLS_CERTIFICATE, SKVOZ_TLS_KEY: cannot be read ({error})"
+        ) from error
+    return context
+
+
+if __name__ == "__main__":
+    try:
+        settings = config.read()
+        logs.set_up(settings.log_level)
+        uvloop.run(main(settings))
+    except BadInput as error:
+        sys.exit(f"mailrelay: {error}")
