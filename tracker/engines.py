@@ -25,11 +25,16 @@ class EngineFailed(TrackerError):
     """An engine ends again and again; its own lines say why."""
 
 
-async def start_postgres(crew: Crew, data: Path, say: Say) -> str:
+async def start_postgres(
+    crew: Crew, data: Path, say: Say, *, quiet: bool = False
+) -> str:
     """The URL of our database in a PostgreSQL under `data`; recovery may take its time."""
     user = embedded.postgres_user()
     server = Postgres(
-        folder=data / "postgres", sockets=embedded.socket_folder(data), user=user
+        folder=data / "postgres",
+        sockets=embedded.socket_folder(data),
+        user=user,
+        quiet=quiet,
     )
     if not server.folder.exists():
         say("Making a new PostgreSQL database.")

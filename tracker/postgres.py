@@ -43,6 +43,7 @@ class Postgres:
     folder: Path
     sockets: Path
     user: str | None
+    quiet: bool = False  # for a short command: only what stops the server is said
 
     @property
     def url(self) -> str:
@@ -74,6 +75,7 @@ class Postgres:
             "timezone=UTC",
             "log_timezone=UTC",
             "log_checkpoints=off",
+            f"log_min_messages={'fatal' if self.quiet else 'warning'}",
             "log_line_prefix=%m postgres[%p] ",
         )
 

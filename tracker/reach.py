@@ -83,7 +83,7 @@ async def _address(
             return
         crew = Crew()
         try:
-            url = await engines.start_postgres(crew, data, say)
+            url = await engines.start_postgres(crew, data, say, quiet=True)
             await bring_up_to_date(url, at=at)
             yield url
         finally:
