@@ -26,11 +26,15 @@ from tracker.errors import BadInput
 
 log = logging.getLogger(__name__)
 
-LAST_TRIES = 2.0  # seconds tries under way have at the end
+LAST_TRIES = 5.0  # seconds tries under way have at the end
 
 
 async def main(settings: config.Settings) -> None:
     """Run until told to stop."""
+    if not settings.database_url:
+        raise BadInput(
+            "DATABASE_URL: is needed; `skvoz run` starts a PostgreSQL of its own"
+        )
     seal = seals.of(settings)
     pool = await db.connect(settings.database_url, least=0)
     directory = sites.Directory(pool, seal)
@@ -70,16 +74,24 @@ async def main(settings: config.Settings) -> None:
     log.info("mail relay listening", extra={"port": settings.smtp_port})
     await _told_to_stop(work)
     log.info("mail relay stopping")
-    await relay.stop(server)
     for task in work:
         task.cancel()
-    await asyncio.gather(*work, return_exceptions=True)
-    try:
-        await forwarder.stop(LAST_TRIES)
-    except AWAY:
-        log.warning("letters not given back: PostgreSQL is away")  # their leases end
+    ended = asyncio.gather(*work, return_exceptions=True)
+    for trouble in await asyncio.gather(
+        relay.stop(server), _stop(forwarder), ended, return_exceptions=True
+    ):
+        if isinstance(trouble, BaseException):
+            log.error("not stopped cleanly", exc_info=trouble)
     await parser.close()
     pool.terminate()
+
+
+async def _stop(forwarder: Forwarder) -> None:
+    try:
+        async with asyncio.timeout(LAST_TRIES + 1):
+            await forwarder.stop(LAST_TRIES)
+    except AWAY:
+        log.warning("letters not given back: PostgreSQL is away")  # their leases end
 
 
 async def _told_to_stop(work: list[asyncio.Task[None]]) -> None:

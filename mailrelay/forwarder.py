@@ -52,6 +52,9 @@ class Relaying:
     administrator: Administrator
 
 
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 @dataclass(slots=True)
 class _Lane:
     """One next hop as this process sees it."""
@@ -59,7 +62,7 @@ class _Lane:
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
     in_hand: int = 0
     failures: int = 0  # to reach it, in a row
-    closed_until: datetime = datetime.min.replace(tzinfo=UTC)
+    closed_until: datetime = LONG_AGO
     probing: bool = False
 
     @property

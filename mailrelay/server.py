@@ -6,6 +6,7 @@ early must neither lose its letter nor stop the saving of it. Runs in the proces
 """
 
 import asyncio
+import contextlib
 import logging
 import ssl
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ END = b"\r\n.\r\n"
 CHUNK = 256 * 1024  # bytes of DATA taken at a time
 HANDSHAKE = 30.0  # seconds for TLS
 LAST_WORDS = 5.0  # seconds a letter under way has when the server stops
+LAST_COMMIT = 1.0  # seconds for commits nobody waits for any more
 
 
 class Relay:
@@ -75,7 +77,9 @@ class Relay:
             )
         for conversation in list(self.conversations):
             conversation.cut()
-        await self.reception.finish()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_COMMIT):
+                await self.reception.finish()
 
 
 class Conversation(SMTP):
