@@ -4,6 +4,7 @@ Pure. The profile has mean 1, so a delay measured on this clock is as long as a 
 over whole weeks, and a night hardly counts.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
@@ -48,11 +49,26 @@ class Opening:
             (start - EPOCH).total_seconds(), (end - EPOCH).total_seconds()
         )
 
+    def until(self, end: datetime) -> Callable[[datetime], float]:
+        """`seconds` to one end from many starts, with the end's share of the work done."""
+        unix = (end - EPOCH).total_seconds()
+        offset, zone = _offset(self.timezone, unix), self.timezone
+        ahead = offset + MONDAY
+        passed, at_end = self._passed, self._passed(unix + ahead)
+
+        def seconds(start: datetime) -> float:
+            begin = (start - EPOCH).total_seconds()
+            if _offset(zone, begin) == offset:
+                return at_end - passed(begin + ahead)
+            return self._between(begin, unix)
+
+        return seconds
+
     def _between(self, start: float, end: float) -> float:
-        if _offset(self.timezone, start) == _offset(self.timezone, end) or (
-            end - start < 1
-        ):
+        if _offset(self.timezone, start) == _offset(self.timezone, end):
             return self._passed(self._local(end)) - self._passed(self._local(start))
+        if end - start < 1:
+            return end - start
         middle = (start + end) / 2  # the clocks were changed in between
         return self._between(start, middle) + self._between(middle, end)
 
@@ -62,10 +78,10 @@ class Opening:
 
     def _passed(self, local: float) -> float:
         """The integral from that Monday on."""
-        weeks, rest = divmod(local, WEEK)
-        hour, part = divmod(rest, HOUR)
-        within = self._sums[int(hour)] + part * self._rates[int(hour)]
-        return weeks * self._sums[-1] + within
+        rest = local % WEEK
+        hour = int(rest // HOUR)
+        within = self._sums[hour] + (rest - hour * HOUR) * self._rates[hour]
+        return (local - rest) / WEEK * self._sums[-1] + within
 
 
 def _offset(timezone: tzinfo, unix: float) -> float:

@@ -7,11 +7,11 @@ window, no threshold.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from math import fsum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from numberpool.model import (
@@ -72,6 +72,25 @@ class Memory:
     )  # by session: mass given
 
 
+class Rate(NamedTuple):
+    """A session's calls per second, and what that is made of."""
+
+    total: float
+    holding: Holding
+    state: str
+    seconds: float  # since the reference moment
+    opening_seconds: float  # the same on the opening clock, from half an hour on
+    base: float  # the table's rate
+    source: float
+    engagement: float
+    opening: float  # how willing people are to call at that hour
+    not_credited: float  # what earlier calls have left of the session
+    no_other_phone: float
+    redial: float = 0.0  # terms of a caller who has called before
+    own_visitor: float = 0.0
+    new_cookie: float = 0.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """A session that may have made the call."""
@@ -80,8 +99,14 @@ class Candidate:
     visitor_id: UUID
     source_id: int
     weight: float
-    shown_at: datetime
-    why: dict[str, Any]  # each factor of the rate; plain JSON
+    rate: Rate
+
+    @property
+    def why(self) -> dict[str, Any]:
+        """Each factor of the weight as plain JSON, for the page that explains it."""
+        told = self.rate._asdict()
+        holding = told.pop("holding")
+        return {"rate": told.pop("total"), **told, "shared": holding.shared}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,26 +118,6 @@ class Answer:
     noise: float  # unrelated calls per second on this number at that moment
     model: str  # version of the parameters
     rule: str = RULE
-
-
-@dataclass(frozen=True, slots=True)
-class _Rate:
-    """A session's calls per second, with what it is made of."""
-
-    total: float
-    holding: Holding
-    state: str
-    delay: float
-    clock_delay: float
-    base: float
-    source: float
-    engagement: float
-    opening: float
-    credited: float
-    other_phone: float
-    redial: float = 0.0
-    own_visitor: float = 0.0
-    new_cookie: float = 0.0
 
 
 def weigh(
@@ -133,8 +138,9 @@ def weigh(
     """
     willing = opening.rate(at)
     noise = model.noise * willing / max(numbers, 1)
+    clock = opening.until(at)
     rates = [
-        _rate(one, at, willing, memory, model, opening)
+        _rate(one, at, willing, memory, model, clock)
         for one in (holdings if reveals else map(_as_seen, holdings))
     ]
     if memory.withheld:
@@ -209,15 +215,15 @@ def _rate(
     willing: float,
     memory: Memory,
     model: Model,
-    opening: Opening,
-) -> _Rate:
+    clock: Callable[[datetime], float],
+) -> Rate:
     """The rate of a session when the caller is not known."""
     where, reference = state(holding, at)
     delay = clock_delay = (at - reference).total_seconds()
     factor = 1.0
     if delay >= OPENING_FROM:
         factor = willing
-        clock_delay = max(OPENING_FROM, opening.seconds(reference, at))
+        clock_delay = max(OPENING_FROM, clock(reference))
     base = 0.0
     if 0 <= delay < HORIZON:
         base = _in_bin(model.rates[where], clock_delay)
@@ -227,7 +233,7 @@ def _rate(
     other = 1.0
     if not memory.withheld and memory.last is None:
         other -= memory.other.get(holding.visitor_id, 0.0)
-    return _Rate(
+    return Rate(
         base * source * engagement * factor * credited * other,
         holding, where, delay, clock_delay, base, source, engagement, factor, credited, other,
     )  # fmt: skip
@@ -247,15 +253,14 @@ def _in_bin(table: Sequence[float], seconds: float) -> float:
 
 
 def _known(
-    rate: _Rate, memory: Memory, last: LastCall, redial: float, cookie: float
-) -> _Rate:
+    rate: Rate, memory: Memory, last: LastCall, redial: float, cookie: float
+) -> Rate:
     """The rate of a session when the caller has called before."""
     own = memory.own.get(rate.holding.visitor_id, 0.0)
     again = last.weights.get(rate.holding.session_id, 0.0) * redial
     same = rate.total * own * 2
     other = rate.total * (1 - own) * cookie
-    return replace(
-        rate,
+    return rate._replace(
         total=again + same + other,
         redial=again,
         own_visitor=same,
@@ -278,7 +283,7 @@ def _known_noise(gap: float, last: LastCall, numbers: int, noise: float) -> floa
     return last.none * (soon + later) / max(numbers, 1) + 0.001 * noise
 
 
-def _candidates(rates: Sequence[_Rate], total: float) -> tuple[Candidate, ...]:
+def _candidates(rates: Sequence[Rate], total: float) -> tuple[Candidate, ...]:
     kept = [one for one in rates if one.total / total >= LEAST_WEIGHT]
     kept.sort(key=lambda one: (one.total, one.holding.since), reverse=True)
     return tuple(
@@ -287,28 +292,7 @@ def _candidates(rates: Sequence[_Rate], total: float) -> tuple[Candidate, ...]:
             visitor_id=one.holding.visitor_id,
             source_id=one.holding.source_id,
             weight=one.total / total,
-            shown_at=one.holding.since,
-            why=_why(one),
+            rate=one,
         )
         for one in kept
     )
-
-
-def _why(rate: _Rate) -> dict[str, Any]:
-    """Each factor of the rate, for the page that explains the answer."""
-    return {
-        "state": rate.state,
-        "seconds": round(rate.delay, 1),
-        "opening_seconds": round(rate.clock_delay, 1),
-        "base": rate.base,
-        "source": rate.source,
-        "engagement": rate.engagement,
-        "opening": rate.opening,
-        "not_credited": rate.credited,
-        "no_other_phone": rate.other_phone,
-        "redial": rate.redial,
-        "own_visitor": rate.own_visitor,
-        "new_cookie": rate.new_cookie,
-        "rate": rate.total,
-        "shared": rate.holding.shared,
-    }
