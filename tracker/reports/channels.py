@@ -236,36 +236,45 @@ async def _rows(
     labels = LEVELS[: LEVELS.index(level) + 1]
     own = ", ".join(f"lower({label})" for label in labels)
     shown = ", ".join(
-        f"min({label}) AS {label}" if label in labels else f"'' AS {label}"
+        f"coalesce(min({label}), '{UNKNOWN if label == 'channel' else ''}') AS {label}"
+        if label in labels
+        else f"'' AS {label}"
         for label in LEVELS
     )
-    # Summed by source first: that is one pass over narrow rows; labels are joined to the sums.
+    # Each source's group is a number, so that the many rows of `daily` are joined and summed
+    # without touching texts; a row without a source belongs to group 0.
     return await db.fetch(
         f"""
-        WITH summed AS (
-            SELECT source_id, day >= $3 AS now, {_SUMS}
-              FROM daily WHERE site_id = $1 AND day BETWEEN $2 AND $4
-             GROUP BY source_id, day >= $3
-        ), named AS (
-            SELECT coalesce(s.channel, '{UNKNOWN}') AS channel,
-                   coalesce(s.source, '') AS source, coalesce(s.campaign, '') AS campaign, m.*
-              FROM summed m LEFT JOIN sources s ON s.site_id = $1 AND s.id = m.source_id
-             WHERE ($5::text IS NULL OR coalesce(s.channel, '{UNKNOWN}') = $5)
-               AND ($6::text IS NULL OR lower(coalesce(s.source, '')) = lower($6))
-        ), grouped AS (
-            SELECT ARRAY[{own}] AS key, now, {shown}, {_SUMS} FROM named GROUP BY {own}, now
+        WITH labels AS (
+            SELECT id, hashtextextended(concat_ws(E'\\x1f', {own}), 0) AS team, channel, source,
+                   campaign,
+                   ($5::text IS NULL OR channel = $5)
+                   AND ($6::text IS NULL OR lower(source) = lower($6)) AS wanted
+              FROM sources WHERE site_id = $1
+        ), summed AS (
+            SELECT coalesce(l.team, 0) AS team, d.day >= $3 AS now, {_SUMS}
+              FROM daily d LEFT JOIN labels l ON l.id = d.source_id
+             WHERE d.site_id = $1 AND d.day BETWEEN $2 AND $4
+               AND coalesce(l.wanted, coalesce($5, '{UNKNOWN}') = '{UNKNOWN}'
+                                      AND coalesce($6, '') = '')
+             GROUP BY 1, 2
         ), ranked AS (
-            SELECT key, row_number() OVER (
+            SELECT team, row_number() OVER (
                        ORDER BY sum(calls + emails + forms + messages) DESC, sum(cost) DESC,
-                                sum(visits) DESC, key) AS place
-              FROM grouped GROUP BY key
+                                sum(visits) DESC, team) AS place
+              FROM summed GROUP BY team
         ), placed AS (
-            SELECT g.*, CASE WHEN r.place <= $7 THEN r.place END AS place
-              FROM grouped g JOIN ranked r USING (key)
+            SELECT CASE WHEN r.place <= $7 THEN r.place END AS place,
+                   CASE WHEN r.place <= $7 THEN team END AS team, now, {_SUMS}
+              FROM summed JOIN ranked r USING (team) GROUP BY 1, 2, 3
+        ), named AS (
+            SELECT team, min(channel) AS channel, min(source) AS source,
+                   min(campaign) AS campaign
+              FROM labels WHERE team IN (SELECT team FROM placed) GROUP BY team
         )
-        SELECT place, now, min(channel) AS channel, min(source) AS source,
-               min(campaign) AS campaign, {_SUMS}
-          FROM placed GROUP BY place, now ORDER BY place, now DESC
+        SELECT place, now, {shown}, {_SUMS}
+          FROM placed LEFT JOIN named USING (team)
+         GROUP BY place, now ORDER BY place, now DESC
         """,
         site_id,
         before,
