@@ -60,7 +60,7 @@ async def close(
     """Won or lost: later contacts of the person open a new lead."""
     await db.execute(
         """
-        UPDATE leads SET state = $3, closed_at = CASE WHEN $3 = 'open' THEN NULL ELSE $4 END
+        UPDATE leads SET state = $3, closed_at = CASE WHEN $3 = 'open' THEN NULL ELSE $4::timestamptz END
          WHERE site_id = $1 AND id = $2
         """,
         site_id,

@@ -474,9 +474,11 @@ CREATE TABLE deals (
     opened_at  timestamptz NOT NULL,
     closed_at  timestamptz,
     updated_at timestamptz NOT NULL,
+    seq        bigint GENERATED ALWAYS AS IDENTITY, -- order of arrival
     PRIMARY KEY (site_id, id),
     UNIQUE (site_id, crm, crm_id)
 );
+CREATE INDEX deals_by_arrival ON deals (site_id, seq);
 CREATE INDEX deals_of_person ON deals (site_id, person_id);
 CREATE INDEX deals_of_lead ON deals (site_id, lead_id);
 CREATE INDEX deals_by_close ON deals (site_id, closed_at);
