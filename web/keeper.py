@@ -6,6 +6,7 @@ bounds, until PostgreSQL takes it. Nobody was promised that: the door answers ac
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from functools import partial
@@ -18,11 +19,18 @@ from tracker.together import Together
 
 log = logging.getLogger(__name__)
 
-AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+# A connection that was cut while it lay idle fails in the client itself.
+AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 FIRST_WAIT, LONGEST_WAIT = 0.5, 10.0  # seconds between late tries
 GIVE_UP = 900.0  # seconds; a longer outage is told by the provider's own statistics
 MOST_BYTES = 32 * 1024 * 1024  # of events in memory
-FINISH = 5.0  # seconds the end of the process waits for them
+FINISH = 3.0  # seconds the end of the process waits for them, twice
 
 
 class Keeper:
@@ -47,7 +55,8 @@ class Keeper:
 
     async def finish(self) -> None:
         """Wait a little for what is still tried; the rest is lost, and that is logged."""
-        await self._together.finish()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._together.finish(), FINISH)
         if not self._late:
             return
         _, left = await asyncio.wait(self._late, timeout=FINISH)
