@@ -9,7 +9,7 @@ from typing import TypeVar
 from rich.console import Console
 from rich.table import Table
 
-from tracker import config, db, reach
+from tracker import config, db, log, reach
 from tracker.errors import BadInput
 
 T = TypeVar("T")
@@ -44,6 +44,7 @@ def with_database(
 ) -> T:
     """Do a command's work with a database; raises what it raises."""
     settings = config.read()
+    log.set_up("WARNING")  # the command's own words are enough when all goes well
     at = datetime.now(UTC)
 
     async def whole() -> T:

@@ -72,16 +72,6 @@ async def apply(
         return Applied(site_id=stored.site_id, key=wanted.key, changes=tuple(changes))
 
 
-async def remove(db: database.Connection, key: str) -> None:
-    """Take a site's set-up away; its contacts and history are the business of others."""
-    async with db.transaction():
-        site_id = await db.fetchval(
-            "DELETE FROM sites WHERE key = $1 RETURNING id", key
-        )
-        for table in ("pools", "numbers", "mailboxes", "connections"):
-            await db.execute(f"DELETE FROM {table} WHERE site_id = $1", site_id)
-
-
 async def _new(db: database.Connection, wanted: SetUp, demo: bool) -> Stored:
     site_id = await db.fetchval(
         """

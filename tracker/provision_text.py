@@ -15,20 +15,20 @@ LABELS = ("source", "medium", "campaign", "content", "term")
 
 def as_toml(found: SetUp, kinds: Kinds, *, public_url: str, secrets: bool) -> str:
     """The file; a secret is `…`, which keeps what is stored, unless they are wanted."""
-    parts = [_table("[site]", _site(found))]
-    parts += [_table("[[pool]]", _pool(one)) for one in found.pools]
-    parts += [_table("[[static]]", _static(one)) for one in found.statics]
-    parts += [_table("[[mailbox]]", _mailbox(one, secrets)) for one in found.mailboxes]
+    parts = [table("[site]", _site(found))]
+    parts += [table("[[pool]]", _pool(one)) for one in found.pools]
+    parts += [table("[[static]]", _static(one)) for one in found.statics]
+    parts += [table("[[mailbox]]", _mailbox(one, secrets)) for one in found.mailboxes]
     for one in found.connections:
         made = kinds[one.role].get(one.kind)
         settings = one.settings if secrets else connections.veiled(made, one.settings)
         key = {"key": one.key} if secrets else {}
         body = {"name": one.name, "kind": one.kind, **key, **settings}
-        table = _table(f"[[{one.role}]]", body)
+        part = table(f"[[{one.role}]]", body)
         if one.role == connections.TELEPHONY:
             hook = connections.hook_address(public_url, one.kind, one.key or "")
-            table = f"# The provider calls {hook}\n{table}"
-        parts.append(table)
+            part = f"# The provider calls {hook}\n{part}"
+        parts.append(part)
     return "\n".join(parts)
 
 
@@ -115,7 +115,8 @@ def _readable(domain: str) -> str:
         return domain
 
 
-def _table(header: str, body: Mapping[str, Any]) -> str:
+def table(header: str, body: Mapping[str, Any]) -> str:
+    """One table; texts, numbers, booleans, lists and inline tables of them."""
     lines = (f"{_name(name)} = {_value(one)}" for name, one in body.items())
     return "\n".join((header, *lines)) + "\n"
 
