@@ -1,6 +1,5 @@
 """Telephony providers: one file each; README.md beside this file says how to add one."""
 
-import dataclasses
 import re
 from typing import Any
 
@@ -19,19 +18,15 @@ PROVIDERS: dict[str, type[Provider]] = {
 }
 
 
-def make(kind: str, settings: dict[str, Any], *, strict: bool = False) -> Provider:
+def make(kind: str, settings: dict[str, Any]) -> Provider:
     """The provider with these settings; raises BadInput naming the field and the remedy.
 
-    `strict` refuses names that are no settings: right when an owner saves them. Settings
-    that were saved by a newer version are still read without it.
+    Names that are no settings are passed over (`tracker.connections` refuses them when they
+    are saved), so that what a newer version saved is still read.
     """
     made = PROVIDERS.get(kind)
     if made is None:
         raise BadInput(f"must be one of {', '.join(PROVIDERS)}", field="kind")
-    if strict:
-        known = [field.name for field in dataclasses.fields(made)]
-        for name in sorted(set(settings).difference(known)):
-            raise BadInput(f"is no setting; there are {', '.join(known)}", field=name)
     try:
         provider = msgspec.convert(settings, made)
     except msgspec.ValidationError as error:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.web.telephony import make
-from tracker import calls
+from tracker import calls, connections
 from tracker.errors import BadSignature, Unreadable
 from web import telephony
 from web.telephony import Hook, Provider, Route
@@ -111,6 +111,8 @@ def test_strangers_are_refused_and_the_answer_never_fails(
 def test_each_provider_is_known_by_its_kind(provider: Provider) -> None:
     assert telephony.PROVIDERS[provider.kind] is type(provider)
     assert provider.kind
+    assert connections.known()["telephony"][provider.kind] is type(provider)
+    assert connections.problems(type(provider), dataclasses.asdict(provider)) == []
 
 
 @given(st.binary(max_size=100), st.text(max_size=50))
