@@ -75,10 +75,12 @@ class _Lane:
             return self.probing or at < self.closed_until or self.in_hand > 0
         return self.in_hand >= WAITING
 
-    def told(self, outcome: Outcome, at: datetime) -> None:
-        """Learn from a try."""
+    def told(self, outcome: Outcome, at: datetime, *, probe: bool) -> None:
+        """Learn from a try; one that began before the breaker opened tells nothing new."""
         if not outcome.unreachable:
             self.failures = 0
+            return
+        if self.broken and not probe:
             return
         self.failures += 1
         if self.broken:
@@ -247,14 +249,15 @@ class Forwarder:
                 due=max(lane.closed_until, at + timedelta(seconds=5)),
             )
             return
-        lane.probing = lane.broken
+        probe = lane.probing = lane.broken
         began = time.monotonic()
         try:
             outcome, shown = await self._attempt(forward, address, next_hop)
             seconds = time.monotonic() - began
-            lane.told(outcome, at + timedelta(seconds=seconds))
+            lane.told(outcome, at + timedelta(seconds=seconds), probe=probe)
         finally:
-            lane.probing = False
+            if probe:
+                lane.probing = False
         await self._settle(forward, outcome, shown, at, seconds)
 
     async def _attempt(
