@@ -1,21 +1,20 @@
 """Keeps `daily` up to date: makes the days anew on which something changed.
 
-Contacts, deals and costs mark their days in `stale_days`; visits are too many for that, so a
-site's day that gets visits is marked here and stays marked until it is over. A mark is taken
-away only if it is still the one that was there before the counting began, so nothing that
-is written meanwhile gets lost. The worker calls `Refresher.refresh` every few seconds.
+Contacts, deals and costs mark their days (`tracker/stale.py`); visits are too many for that,
+so a site's day that gets visits is marked here and stays marked until it is over. The worker
+calls `Refresher.refresh` every few seconds.
 """
 
 import asyncio
 import logging
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from tracker import db as database
-from tracker import ids
+from tracker import ids, stale
 from tracker.reports import rollup
+from tracker.stale import Mark
 
 log = logging.getLogger(__name__)
 
@@ -24,25 +23,7 @@ SHARE = 10  # a day rests ten times as long as its counting took …
 LEAST_REST = 2.0  # seconds; … and never less than this
 MOST = 500  # days made in one go; the rest comes next time
 
-Key = tuple[int, date]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Mark:
-    """One row of `stale_days`; its version changes whenever it is marked again."""
-
-    site_id: int
-    day: date
-    version: str
-    timezone: ZoneInfo
-
-    @property
-    def key(self) -> Key:
-        return self.site_id, self.day
-
-    def over(self, at: datetime) -> bool:
-        """Whether no more visits of this day can come."""
-        return at >= rollup.midnight(self.day + rollup.DAY, self.timezone) + GRACE
+Key = tuple[int, date]  # a site's day
 
 
 class Refresher:
@@ -64,7 +45,7 @@ class Refresher:
         moment = asyncio.get_running_loop().time()
         self._rest = {key: end for key, end in self._rest.items() if end > moment}
         made = 0
-        for mark in await self._stale():
+        for mark in await stale.marks(self._pool):
             if made >= MOST:
                 break
             if self._due(mark, at):
@@ -98,58 +79,37 @@ class Refresher:
         newest = {(row["site_id"], row["day"]): row["id"] for row in rows}
         fresh = [key for key in newest if newest[key] != self._newest.get(key)]
         if fresh:
-            await self._pool.execute(
-                "INSERT INTO stale_days (site_id, day) "
-                "SELECT * FROM unnest($1::int[], $2::date[]) ON CONFLICT DO NOTHING",
-                *database.columns(fresh, 2),
-            )
+            await stale.mark_days(self._pool, fresh)
         self._newest = newest
 
-    async def _stale(self) -> list[_Mark]:
-        """The marked days, the latest first."""
-        rows = await self._pool.fetch(
-            """
-            SELECT d.site_id, d.day, d.xmin::text AS version, s.timezone
-              FROM stale_days d JOIN sites s ON s.id = d.site_id
-             ORDER BY d.day DESC, d.site_id
-            """
-        )
-        return [
-            _Mark(
-                site_id=row["site_id"],
-                day=row["day"],
-                version=row["version"],
-                timezone=ZoneInfo(row["timezone"]),
-            )
-            for row in rows
-        ]
-
-    def _due(self, mark: _Mark, at: datetime) -> bool:
-        if mark.over(at) and mark.key in self._made:
+    def _due(self, mark: Mark, at: datetime) -> bool:
+        key = mark.site_id, mark.day
+        if key in self._made and _over(mark, at):
             return True  # the last look at a day that was running
-        if mark.key in self._rest:
+        if key in self._rest:
             return False
-        state = mark.version, self._newest.get(mark.key)
-        return self._made.get(mark.key) != state
+        return self._made.get(key) != (mark.version, self._newest.get(key))
 
-    async def _make(self, mark: _Mark, at: datetime) -> bool:
+    async def _make(self, mark: Mark, at: datetime) -> bool:
         """Count the day; False when another worker is at it."""
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        newest = self._newest.get(mark.key)
+        key = mark.site_id, mark.day
+        began, newest = asyncio.get_running_loop().time(), self._newest.get(key)
+        over = _over(mark, at)
         async with self._pool.acquire() as db, db.transaction():
-            version = await _take(db, mark)
+            if not await rollup.try_lock(db, *key):
+                return False
+            version = await stale.version(db, *key)
             if version is None:
                 return False
-            await rollup.rebuild_day(db, mark.site_id, mark.day)
-            if mark.over(at):
-                await _unmark(db, mark, version)
-        took = loop.time() - began
-        self._rest[mark.key] = loop.time() + max(SHARE * took, LEAST_REST)
-        if mark.over(at):
-            self._made.pop(mark.key, None)
+            await rollup.rebuild_day(db, *key)
+            if over:
+                await stale.unmark(db, *key, version)
+        moment = asyncio.get_running_loop().time()
+        self._rest[key] = moment + max(SHARE * (moment - began), LEAST_REST)
+        if over:
+            self._made.pop(key, None)
         else:
-            self._made[mark.key] = version, newest
+            self._made[key] = version, newest
         log.debug("day counted", extra={"site": mark.site_id, "day": str(mark.day)})
         return True
 
@@ -181,47 +141,15 @@ async def catch_up(pool: database.Pool) -> None:
         if row["newest"] is None:
             continue
         timezone = ZoneInfo(row["timezone"])
-        since = row["counted"] or _day(row["oldest"], timezone)
-        await pool.execute(
-            """
-            INSERT INTO stale_days (site_id, day)
-            SELECT $1, day::date FROM generate_series($2::date, $3::date, '1 day') AS day
-            ON CONFLICT DO NOTHING
-            """,
-            row["id"],
-            since,
-            _day(row["newest"], timezone),
-        )
+        since = row["counted"] or _local(ids.moment(row["oldest"]), timezone)
+        until = _local(ids.moment(row["newest"]), timezone)
+        await stale.mark_span(pool, row["id"], since, until)
 
 
-def _day(session: UUID, timezone: ZoneInfo) -> date:
-    return _local(ids.moment(session), timezone)
+def _over(mark: Mark, at: datetime) -> bool:
+    """Whether no more visits of this day can come."""
+    return at >= rollup.midnight(mark.day + rollup.DAY, mark.timezone) + GRACE
 
 
 def _local(at: datetime, timezone: ZoneInfo) -> date:
     return at.astimezone(timezone).date()
-
-
-async def _take(db: database.Connection, mark: _Mark) -> str | None:
-    """The mark's version as it is now, if nobody else is making this day."""
-    mine = await db.fetchval(
-        "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))",
-        rollup.lock(mark.site_id, mark.day),
-    )
-    if not mine:
-        return None
-    version: str | None = await db.fetchval(
-        "SELECT xmin::text FROM stale_days WHERE site_id = $1 AND day = $2",
-        mark.site_id,
-        mark.day,
-    )
-    return version
-
-
-async def _unmark(db: database.Connection, mark: _Mark, version: str) -> None:
-    await db.execute(
-        "DELETE FROM stale_days WHERE site_id = $1 AND day = $2 AND xmin::text = $3",
-        mark.site_id,
-        mark.day,
-        version,
-    )

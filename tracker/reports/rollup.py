@@ -112,7 +112,7 @@ async def rebuild_day(db: database.Connection, site_id: int, day: date) -> None:
     start, end = midnight(day, timezone), midnight(day + DAY, timezone)
     async with db.transaction():
         await db.execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", lock(site_id, day)
+            "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", _lock(site_id, day)
         )
         await db.execute(
             "DELETE FROM daily WHERE site_id = $1 AND day = $2", site_id, day
@@ -145,8 +145,15 @@ async def rebuild(
         day += DAY
 
 
-def lock(site_id: int, day: date) -> str:
-    """The name under which only one at a time makes the day."""
+async def try_lock(db: database.Connection, site_id: int, day: date) -> bool:
+    """Whether nobody else is making the day; ours until the transaction ends."""
+    mine = await db.fetchval(
+        "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))", _lock(site_id, day)
+    )
+    return bool(mine)
+
+
+def _lock(site_id: int, day: date) -> str:
     return f"daily/{site_id}/{day}"
 
 
