@@ -95,13 +95,18 @@ class Visits:
     """Settles visits; one a process."""
 
     def __init__(
-        self, pool: database.Pool, valkey: redis.asyncio.Redis, *, mail_domain: str
+        self,
+        pool: database.Pool,
+        valkey: redis.asyncio.Redis,
+        *,
+        mail_domain: str,
+        patience: float = PATIENCE,
     ) -> None:
         self._pool = pool
         self._valkey = valkey
         self._mail_domain = mail_domain
         self._together: Together[Visit, Arrival] = Together(
-            self._settle, most=BATCH, patience=PATIENCE
+            self._settle, most=BATCH, patience=patience
         )
 
     async def arrive(self, visit: Visit) -> Arrival:
