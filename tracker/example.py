@@ -8,10 +8,11 @@ import base64
 import secrets
 import socket
 from collections.abc import Iterable
+from datetime import datetime
 from importlib import resources
 from urllib.parse import urlsplit
 
-from tracker import config, provision
+from tracker import config, connections, provision
 from tracker import db as database
 from tracker.seal import Seal
 
@@ -22,25 +23,27 @@ TABLES = (
     "stale_days", "daily", "costs", "deals", "forwards", "remote_ids", "attempts",
     "deliveries", "letters", "calls", "attributions", "contacts", "leads", "person_keys",
     "persons", "refusals", "unread", "inbox", "aliases", "credits", "leases", "events",
-    "pages", "sessions", "visitors", "sources", "tokens", "connection_states",
+    "pages", "sessions", "sources", "tokens", "connection_states",
     "connections", "mailboxes", "numbers", "pools",
 )  # fmt: skip
 
 
 async def first_sight(
-    pool: database.Pool, settings: config.Settings, seal: Seal
+    pool: database.Pool, settings: config.Settings, seal: Seal, *, at: datetime
 ) -> None:
     """Set up the example on an empty server."""
     async with pool.acquire() as db:
-        await set_up(db, settings, seal)
+        await set_up(db, settings, seal, at=at)
 
 
 async def set_up(
-    db: database.Connection, settings: config.Settings, seal: Seal
+    db: database.Connection, settings: config.Settings, seal: Seal, *, at: datetime
 ) -> None:
     """Set up the example site; told twice is harmless."""
     text = resources.files("tracker").joinpath("example.toml").read_text("utf-8")
-    await provision.apply(db, _filled(text, settings), seal=seal)
+    await provision.apply_text(
+        db, _filled(text, settings), seal, connections.known(), at=at
+    )
     await db.execute("UPDATE sites SET demo = true WHERE key = $1", KEY)
 
 

@@ -33,7 +33,7 @@ async def prepare(
     )
     if empty and find_spec("tracker.example"):
         example = importlib.import_module("tracker.example")
-        await example.first_sight(pool, settings, seal)
+        await example.first_sight(pool, settings, seal, at=at)
     async with pool.acquire() as connection, connection.transaction():
         link = await _way_in(connection, settings, at)
     demo = await pool.fetchval("SELECT EXISTS (SELECT FROM sites WHERE demo)")
