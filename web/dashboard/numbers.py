@@ -1,0 +1,82 @@
+"""The numbers page: who holds what now, and how full each pool is."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+
+import redis.exceptions
+from aiohttp import web
+
+from numberpool import lending, pools
+from tracker import health
+from web import keys
+from web.dashboard.view import View
+
+PATIENCE = 1.0  # seconds Valkey has to answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """A pool and what its numbers are doing."""
+
+    pool: pools.Pool
+    held: list[lending.Held]
+    busy: int
+    shared: int
+
+    @property
+    def total(self) -> int:
+        return len(self.pool.numbers)
+
+    @property
+    def share(self) -> float:
+        return min(self.busy / self.total, 1.0) if self.total else 0.0
+
+
+async def show(view: View) -> web.Response:
+    """GET /{site}/numbers"""
+    site = view.here
+    away, states = False, []
+    for pool in site.pools:
+        held: list[lending.Held] = []
+        try:
+            held = await asyncio.wait_for(
+                lending.snapshot(view.request.app[keys.REDIS], pool), PATIENCE
+            )
+        except (OSError, TimeoutError, redis.exceptions.RedisError):
+            away = True
+        states.append(state(pool, held, view.at))
+    return view.render(
+        "numbers.html",
+        tab="numbers",
+        away=away,
+        states=states,
+        calls=await health.last_calls(view.db, site.id, at=view.at),
+    )
+
+
+def state(pool: pools.Pool, held: list[lending.Held], at: datetime) -> State:
+    """The pool with all its numbers, those never lent too."""
+    known = {one.number: one for one in held}
+    rows = [
+        known.get(number) or _unused(place, number) for place, number in pool.numbers
+    ]
+    busy = [one for one in rows if not one.idle(at)]
+    return State(
+        pool=pool,
+        held=rows,
+        busy=len(busy),
+        shared=sum(one.shared for one in busy),
+    )
+
+
+def _unused(position: int, number: str) -> lending.Held:
+    return lending.Held(
+        position=position,
+        number=number,
+        session=None,
+        visitor=None,
+        shared=False,
+        last_sign=None,
+        last_seen=None,
+    )

@@ -1,0 +1,177 @@
+"""Words for codes: what the dashboard calls channels, kinds, states and metrics.
+
+`N_` marks a text for translation; templates translate it when they show it.
+"""
+
+from typing import NamedTuple
+
+
+def N_(text: str) -> str:
+    """The text itself; extraction finds it by this call."""
+    return text
+
+
+CHANNELS = {
+    "paid_search": N_("Paid search"),
+    "paid_social": N_("Paid social"),
+    "paid_video": N_("Paid video"),
+    "paid_other": N_("Other paid"),
+    "display": N_("Display"),
+    "affiliate": N_("Affiliate"),
+    "organic_search": N_("Organic search"),
+    "organic_social": N_("Organic social"),
+    "organic_video": N_("Organic video"),
+    "ai_assistant": N_("AI assistant"),
+    "messenger": N_("Messenger"),
+    "recommend": N_("Recommendations"),
+    "maps": N_("Maps"),
+    "email": N_("Email"),
+    "sms": N_("SMS"),
+    "push": N_("Push"),
+    "audio": N_("Audio"),
+    "qr": N_("QR code"),
+    "referral": N_("Referral"),
+    "offline": N_("Offline"),
+    "direct": N_("Direct"),
+    "internal": N_("Internal"),
+    "unassigned": N_("Unassigned"),
+    "unknown": N_("Unknown"),
+}
+
+KINDS = {
+    "call": N_("Calls"),
+    "email": N_("Letters"),
+    "form": N_("Forms"),
+    "message": N_("Messages"),
+}
+KIND = {
+    "call": N_("Call"),
+    "email": N_("Letter"),
+    "form": N_("Form"),
+    "message": N_("Message"),
+}
+
+LAST = {
+    "call": N_("Last call"),
+    "email": N_("Last letter"),
+    "form": N_("Last form"),
+    "message": N_("Last message"),
+}
+
+OUTCOMES = {
+    "answered": N_("answered"),
+    "missed": N_("missed"),
+    "busy": N_("busy"),
+    "rejected": N_("rejected"),
+    "cancelled": N_("caller hung up"),
+    "failed": N_("failed"),
+    "voicemail": N_("voicemail"),
+}
+
+EXCLUDED = {"spam": N_("spam"), "test": N_("test"), "staff": N_("own staff")}
+STATES = {
+    "owed": N_("waiting"),
+    "delivered": N_("delivered"),
+    "dead": N_("failed"),
+    "sent": N_("sent"),
+}
+LEADS = {"open": N_("open"), "won": N_("won"), "lost": N_("lost")}
+DEVICES = {
+    "mobile": N_("phone"),
+    "desktop": N_("computer"),
+    "tablet": N_("tablet"),
+}
+EVENTS = {
+    "reveal": N_("saw the number"),
+    "tel_click": N_("tapped the number"),
+    "mail_click": N_("clicked the address"),
+    "goal": N_("reached a goal"),
+}
+DOORS = {
+    "telephony": N_("Telephony"),
+    "mail": N_("Mail"),
+    "form": N_("Forms"),
+    "crm": N_("CRM"),
+}
+
+PERIODS = {
+    "today": N_("Today"),
+    "yesterday": N_("Yesterday"),
+    "7d": N_("7 days"),
+    "30d": N_("30 days"),
+    "month": N_("This month"),
+    "last_month": N_("Last month"),
+    "90d": N_("90 days"),
+    "all": N_("All time"),
+    "custom": N_("Chosen dates"),
+}
+
+LEVELS = {
+    "channel": N_("Channel"),
+    "source": N_("Source"),
+    "campaign": N_("Campaign"),
+}
+
+BY_LEVEL = {
+    "channel": N_("By channel"),
+    "source": N_("By source"),
+    "campaign": N_("By campaign"),
+}
+NOT_SET = N_("(not set)")
+OTHERS = N_("Others")
+TOTAL = N_("Total")
+
+WHY = {
+    "state": N_("state"),
+    "delay": N_("time since seen"),
+    "base": N_("base rate"),
+    "rate": N_("rate"),
+    "source": N_("source factor"),
+    "engagement": N_("engagement"),
+    "clock": N_("opening hours"),
+    "credited": N_("already credited"),
+    "visitor": N_("same visitor"),
+    "redial": N_("redial"),
+    "term": N_("known caller"),
+}
+
+
+DONE = {
+    "replayed": N_("It will be sent again."),
+    "read_again": N_("The events will be read again."),
+    "retried": N_("The letters will be sent again."),
+    "excluded": N_("The contact is left out of all figures."),
+    "included": N_("The contact counts again."),
+    "costs": N_("The costs are written down."),
+}
+
+
+class Metric(NamedTuple):
+    """A column of the channel report."""
+
+    name: str  # the report's field
+    title: str
+    full: str
+    formula: str
+    form: str  # count, money, percent
+    better: int  # 1: more is better, -1: less is better, 0: neither
+
+
+METRICS = (
+    Metric("visits", N_("Visits"), N_("Visits"), N_("Sessions that began in the period, bots and tests left out"), "count", 0),
+    Metric("calls", N_("Calls"), N_("Calls"), N_("Sum of the weights of calls: one that is 0.7 / 0.3 counts 0.7 here and 0.3 there"), "count", 1),
+    Metric("missed", N_("Missed"), N_("Missed calls"), N_("Calls that ended without an answer, summed by weight"), "count", -1),
+    Metric("emails", N_("Letters"), N_("Letters"), N_("Letters that arrived, summed by weight"), "count", 1),
+    Metric("forms", N_("Forms"), N_("Forms"), N_("Forms that were sent, summed by weight"), "count", 1),
+    Metric("messages", N_("Messages"), N_("Messages"), N_("Chats and messages, summed by weight"), "count", 1),
+    Metric("contacts", N_("Contacts"), N_("Contacts"), N_("Calls + Letters + Forms + Messages"), "count", 1),
+    Metric("leads", N_("Leads"), N_("Leads"), N_("Leads opened in the period; a lead has the source of its first contact"), "count", 1),
+    Metric("deals", N_("Deals"), N_("Deals won"), N_("Deals won in the period"), "count", 1),
+    Metric("revenue", N_("Revenue"), N_("Revenue"), N_("Sum of the deals won in the period"), "money", 1),
+    Metric("cost", N_("Cost"), N_("Cost"), N_("What the advertisements of the period cost"), "money", 0),
+    Metric("cpl", N_("CPL"), N_("Cost per lead"), N_("Cost ÷ Leads"), "money", -1),
+    Metric("cpo", N_("CPO"), N_("Cost per order"), N_("Cost ÷ Deals won"), "money", -1),
+    Metric("cr", N_("CR"), N_("Conversion rate"), N_("Contacts ÷ Visits"), "percent", 1),
+    Metric("romi", N_("ROMI"), N_("Return on marketing investment"), N_("(Revenue − Cost) ÷ Cost"), "percent", 1),
+    Metric("roas", N_("ROAS"), N_("Return on ad spend"), N_("Revenue ÷ Cost"), "percent", 1),
+)  # fmt: skip
