@@ -35,8 +35,10 @@ FILE = 255
 
 _Message: TypeAlias = "Message[str, str]"
 
+# Beyond ASCII anything goes: raw bytes stand here as surrogates.
 _ADDRESS = re.compile(
-    r"([^\s<>()\[\],;:\\\"@]{1,128}@[A-Za-z0-9\u0080-\U0010ffff](?:[\w.-]{0,250}[\w])?)"
+    r"([^\s<>()\[\],;:\\\"@]{1,128}@[A-Za-z0-9\u0080-\U0010ffff]"
+    r"(?:[A-Za-z0-9_.\u0080-\U0010ffff-]{0,250}[A-Za-z0-9\u0080-\U0010ffff])?)"
 )
 _COMMENT = re.compile(r"\(([^()]*)\)")
 _QUOTED = re.compile(r"\\(.)")
