@@ -13,7 +13,8 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from itertools import product
 from uuid import UUID
 
 from numberpool import db as sql
@@ -28,6 +29,7 @@ LONGEST_BASE = 20
 LONGEST_LOCAL_PART = 128  # RFC 5321 says 64; some systems prepend to it
 
 _VALUE = {symbol: value for value, symbol in enumerate(ALPHABET)}
+_TRIPLES = ["".join(three) for three in product(ALPHABET, repeat=RANDOM // 3)]
 _SEPARATORS = re.compile(r"[.\-+_=]")
 _FOLD = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 
@@ -46,7 +48,7 @@ class Alias:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Minting:
-    """A row for `MINT`: whose this address shall be."""
+    """A row for `keep`: whose this address shall be."""
 
     token: str
     site_id: int
@@ -77,10 +79,14 @@ class Found:
 
 def mint(base: str) -> Alias:
     """A random address that looks like the mailbox `base` (an address or its local part)."""
-    random = "".join(secrets.choice(ALPHABET) for _ in range(RANDOM))
+    number = secrets.randbelow(len(_TRIPLES) ** 3)
+    number, last = divmod(number, len(_TRIPLES))
+    first, middle = divmod(number, len(_TRIPLES))
+    random = _TRIPLES[first] + _TRIPLES[middle] + _TRIPLES[last]
     return Alias(base=natural_base(base), token=random + check_symbol(random))
 
 
+@lru_cache(maxsize=1024)
 def natural_base(mailbox: str) -> str:
     """The beginning of the aliases of a mailbox: "Info.Sales+x@acme.example" → "info.sales"."""
     local = mailbox.partition("@")[0].partition("+")[0].translate(_FOLD)
@@ -118,41 +124,39 @@ def parse(local_part: str) -> str | None:
     return token if valid(token) else None
 
 
-def mints(first: int) -> str:
-    """The INSERT for a group statement; its parameters `$first` and on are `columns(…)`.
+def mints(asked: str) -> str:
+    """The INSERT that writes the rows of `asked`, a member of a WITH list before it.
 
-    It returns the tokens that were written. A token that was there already is not written
-    (it is somebody else's): mint another.
+    `asked` has the columns of `Minting`. It returns the tokens that were written. A token
+    that was there already is not written (it is somebody else's): mint another.
     """
-    n = range(first, first + WIDTH)
     return f"""
         INSERT INTO aliases (token, site_id, mailbox_id, session_id, source_id, base, minted_at)
-        SELECT * FROM unnest(
-            ${n[0]}::text[], ${n[1]}::int[], ${n[2]}::bigint[], ${n[3]}::uuid[],
-            ${n[4]}::bigint[], ${n[5]}::text[], ${n[6]}::timestamptz[]
-        )
+        SELECT token, site_id, mailbox_id, session_id, source_id, base, minted_at FROM {asked}
         ON CONFLICT DO NOTHING
         RETURNING token
     """
 
 
-WIDTH = 7  # parameters of `mints`
-MINT = mints(1)
-
-
-def columns(mintings: Sequence[Minting]) -> list[list[Any]]:
-    """The parameters of `mints`."""
-    rows = (
-        (one.token, one.site_id, one.mailbox_id, one.session_id, one.source_id, one.base, one.minted_at)
-        for one in mintings
-    )  # fmt: skip
-    return sql.columns(rows, WIDTH)
+_MINT = f"""
+    WITH asked AS (
+        SELECT *
+          FROM unnest($1::text[], $2::int[], $3::bigint[], $4::uuid[], $5::bigint[],
+                      $6::text[], $7::timestamptz[])
+               AS asked (token, site_id, mailbox_id, session_id, source_id, base, minted_at)
+    )
+    {mints("asked")}
+"""
 
 
 async def keep(db: sql.Db, mintings: Sequence[Minting]) -> set[str]:
     """Write minted aliases by themselves; the tokens that stand."""
-    rows = await db.fetch(MINT, *columns(mintings))
-    return {row["token"] for row in rows}
+    rows = (
+        (one.token, one.site_id, one.mailbox_id, one.session_id, one.source_id, one.base, one.minted_at)
+        for one in mintings
+    )  # fmt: skip
+    stood = await db.fetch(_MINT, *sql.columns(rows, 7))
+    return {row["token"] for row in stood}
 
 
 _FOUND = """

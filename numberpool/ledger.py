@@ -9,7 +9,6 @@ can become true after a newer one was made.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from redis.asyncio import Redis
@@ -103,23 +102,21 @@ class Traffic:
 
 # Grants -----------------------------------------------------------------------------
 
-WIDTH = 13  # parameters of `grants`
 
+def grants(asked: str) -> str:
+    """Two members of a WITH list, `live` and `granted`, that write the rows of `asked`.
 
-def grants(first: int) -> str:
-    """Two members of a WITH list, `live` and `granted`; parameters `$first` and on.
-
-    `granted` (site_id, session_id, pool_id, number) holds what stands, and only that may be
-    shown. A grant of an older epoch is void and missing there: rebuild the pool and lend
-    again. For a session that has a lease of that pool already, its number stands. The share
-    lock makes a rebuild wait for the grants in flight. Parameters: `columns(…)`.
+    `asked` names an earlier member with the columns of `Grant`. `granted` (site_id,
+    session_id, pool_id, number) holds what stands, and only that may be shown. A grant of an
+    older epoch is void and missing there: rebuild the pool and lend again. For a session that
+    has a lease of that pool already, its number stands. The share lock makes a rebuild wait
+    for the grants in flight.
     """
-    p = [f"${n}" for n in range(first, first + WIDTH)]
     return f"""
         live AS (
             SELECT site_id, id AS pool_id, epoch
               FROM pools
-             WHERE (site_id, id) IN (SELECT * FROM unnest({p[0]}::int[], {p[5]}::bigint[]))
+             WHERE (site_id, id) IN (SELECT site_id, pool_id FROM {asked})
                FOR KEY SHARE
         ),
         granted AS (
@@ -130,15 +127,7 @@ def grants(first: int) -> str:
             SELECT DISTINCT ON (site_id, session_id, pool_id)
                    site_id, number, since, session_id, visitor_id, pool_id, source_id, device,
                    last_sign_at, seen_at, clicked_at, shared
-              FROM unnest(
-                       {p[0]}::int[], {p[1]}::text[], {p[2]}::timestamptz[], {p[3]}::uuid[],
-                       {p[4]}::uuid[], {p[5]}::bigint[], {p[6]}::bigint[], {p[7]}::text[],
-                       {p[8]}::timestamptz[], {p[9]}::timestamptz[], {p[10]}::timestamptz[],
-                       {p[11]}::boolean[], {p[12]}::bigint[]
-                   ) AS asked (
-                       site_id, number, since, session_id, visitor_id, pool_id, source_id, device,
-                       last_sign_at, seen_at, clicked_at, shared, epoch
-                   )
+              FROM {asked}
               JOIN live USING (site_id, pool_id, epoch)
              ORDER BY site_id, session_id, pool_id, seen_at NULLS LAST
             ON CONFLICT (site_id, session_id, pool_id) DO UPDATE
@@ -150,11 +139,21 @@ def grants(first: int) -> str:
     """
 
 
-_GRANT = f"WITH {grants(1)} SELECT session_id, number FROM granted"
+_GRANT = f"""
+    WITH asked AS MATERIALIZED (
+        SELECT *
+          FROM unnest($1::int[], $2::text[], $3::timestamptz[], $4::uuid[], $5::uuid[],
+                      $6::bigint[], $7::bigint[], $8::text[], $9::timestamptz[],
+                      $10::timestamptz[], $11::timestamptz[], $12::boolean[], $13::bigint[])
+               AS asked (site_id, number, since, session_id, visitor_id, pool_id, source_id,
+                         device, last_sign_at, seen_at, clicked_at, shared, epoch)
+    ), {grants("asked")}
+    SELECT session_id, number FROM granted
+"""
 
 
-def columns(asked: Sequence[Grant]) -> list[list[Any]]:
-    """The parameters of `grants`."""
+async def grant(db: sql.Db, asked: Sequence[Grant]) -> set[tuple[UUID, str]]:
+    """Write leases by themselves; (session, number) of those that stand."""
     rows = (
         (
             one.site_id, one.number, one.since, one.session_id, one.visitor_id, one.pool_id,
@@ -163,13 +162,8 @@ def columns(asked: Sequence[Grant]) -> list[list[Any]]:
         )
         for one in asked
     )  # fmt: skip
-    return sql.columns(rows, WIDTH)
-
-
-async def grant(db: sql.Db, asked: Sequence[Grant]) -> set[tuple[UUID, str]]:
-    """Write leases by themselves; (session, number) of those that stand."""
-    rows = await db.fetch(_GRANT, *columns(asked))
-    return {(row["session_id"], row["number"]) for row in rows}
+    stood = await db.fetch(_GRANT, *sql.columns(rows, 13))
+    return {(row["session_id"], row["number"]) for row in stood}
 
 
 # What sessions do ---------------------------------------------------------------------

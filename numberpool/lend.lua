@@ -124,17 +124,17 @@ local function loaded_with(numbers, patience)
     if loaded[2] == numbers and now - tonumber(loaded[3]) < patience then return epoch end
 end
 
--- ARGV 5..: fingerprint, patience (ms), late, share, rest (ms), then for each want:
--- session, visitor, number the ledger says it holds or '', reading '0'/'1'
+-- ARGV 5..: fingerprint, patience (ms), late, share, rest (ms), then for each want in one text:
+-- session, visitor, number the ledger says it holds or nothing, reading '0'/'1'
 local function lend()
     local epoch = loaded_with(ARGV[5], tonumber(ARGV[6]))
     if not epoch then return false end
     local late, share, rest = ARGV[7], ARGV[8] == '1', tonumber(ARGV[9])
     sweep()
     local answer = { epoch }
-    for want = 1, (#ARGV - 9) / 4 do
-        local base = 9 + (want - 1) * 4
-        local session, visitor, keep, reading = ARGV[base + 1], ARGV[base + 2], ARGV[base + 3], ARGV[base + 4]
+    for want = 1, #ARGV - 9 do
+        local session, visitor, keep, reading =
+            string.match(ARGV[9 + want], '^(%x+) (%x+) (%S*) ([01])$')
         local key = KEYS[FIXED + want]
         local member, has_seen, shared = recall_session(key, epoch)
         if keep ~= '' and (not member or string.match(member, ':(.+)$') ~= keep) then

@@ -253,13 +253,10 @@ def _lend_call(wants: Sequence[Want], at: datetime) -> _Call:
         int(pool.share),
         pool.rest * 1000,
     ]
-    for want in wants:
-        arguments += [
-            want.session.hex,
-            want.visitor.hex,
-            want.keep or "",
-            int(want.reading),
-        ]
+    arguments += [
+        f"{want.session.hex} {want.visitor.hex} {want.keep or ''} {want.reading:d}"
+        for want in wants
+    ]
     return _call("lend", pool.id, at, [want.session for want in wants], arguments)
 
 

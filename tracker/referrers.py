@@ -17,6 +17,7 @@ from tracker import source_tables, tags
 from tracker.source_tables import Origin, Portal
 
 MAX_HOST = 253  # DNS
+SHORT = 100  # characters of an address whose reading is remembered
 MAX_LABELS = 8  # of a host, counted from the end; no known host is deeper
 
 _ADDRESS = re.compile(
@@ -44,6 +45,16 @@ class Referrer:
 
 def parse(address: str) -> Referrer | None:
     """The referrer in that address; None for anything but web pages and apps."""
+    # Most are cut to the origin, so a few hundred of them are nearly all there are.
+    return _parse_short(address) if len(address) <= SHORT else _parse(address)
+
+
+@lru_cache(maxsize=4096)
+def _parse_short(address: str) -> Referrer | None:
+    return _parse(address)
+
+
+def _parse(address: str) -> Referrer | None:
     if not (found := _ADDRESS.match(tags.clean(address, tags.MAX_ADDRESS))):
         return None
     scheme, written, path, query = found.groups()

@@ -108,6 +108,10 @@ class Site:
     def lead_window(self) -> timedelta:
         return timedelta(days=self.rules.lead_days)
 
+    @property
+    def lookback(self) -> timedelta:
+        return timedelta(days=self.rules.lookback_days)
+
     def mailbox(self, id_: int) -> Mailbox | None:
         return next((box for box in self.mailboxes if box.id == id_), None)
 

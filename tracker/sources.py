@@ -45,15 +45,34 @@ class Landing:
 
     source: Source
     rule: str  # utm, marker, click_id, openstat, click_id_weak, referrer, direct, self, kept
-    ga4_channel: str
-    metrika_source: str
-    metrika_detail: str
     click_ids: dict[str, str]  # every known id as it came, by its name in lower case
     labels: dict[
         str, str
     ]  # tags that are stored and decide nothing: utm_id, from, erid …
     referrer_host: str  # as it came, in lower case; an app's package name
     flags: tuple[str, ...]  # `macro`: an ad system's macro was not filled in; `erid`
+    compared_host: str  # the referrer's host as it is compared
+
+    @property
+    def ga4_channel(self) -> str:
+        """The default channel group of Google Analytics 4."""
+        return _ga4(self.rule, self.source, self.compared_host)
+
+    @property
+    def metrika_source(self) -> str:
+        """Metrika's `TrafficSource`."""
+        return self._metrika[0]
+
+    @property
+    def metrika_detail(self) -> str:
+        """Metrika's `TrafficSourceDetail`."""
+        return tags.clean(self._metrika[1])
+
+    @property
+    def _metrika(self) -> tuple[str, str]:
+        return channels.metrika(
+            self.source.channel, self.source.source, self.compared_host
+        )
 
     @property
     def starts_session(self) -> bool:
@@ -99,20 +118,14 @@ def classify(
     rule, source = _decide(
         told, came, inner=_is_inner(came, url, own_domains, excluded), live=live
     )
-    host = came.host if came else ""
-    metrika_source, metrika_detail = channels.metrika(
-        source.channel, source.source, host
-    )
     return Landing(
         source=source,
         rule=rule,
-        ga4_channel=_ga4(rule, source, host),
-        metrika_source=metrika_source,
-        metrika_detail=tags.clean(metrika_detail),
         click_ids=told.click_ids,
         labels=told.labels,
         referrer_host=tags.clean(came.written) if came else "",
         flags=_flags(told),
+        compared_host=came.host if came else "",
     )
 
 
@@ -160,6 +173,9 @@ def _is_inner(
         return False
     if referrers.is_within(came, own) or referrers.is_excluded(came, excluded):
         return True
+    page_url = url.lower()
+    if came.host not in page_url and came.written not in page_url:
+        return False  # spares taking most addresses apart
     page = referrers.parse(url)
     return page is not None and page.host == came.host
 

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 0.25  # seconds until the page is told to keep what it has
 BATCH = 100  # visits settled together at most
+NOTHING = visit_rows.Known()
 
 STORES_AWAY = (
     OSError,
@@ -104,6 +105,7 @@ class Visits:
     ) -> None:
         self._pool = pool
         self._valkey = valkey
+        self._writer = visit_rows.Writer(pool)
         self._mail_domain = mail_domain
         self._together: Together[Visit, Arrival] = Together(
             self._settle, most=BATCH, patience=patience
@@ -122,16 +124,29 @@ class Visits:
         await self._together.finish()
 
     async def _settle(self, visits: list[Visit]) -> list[Arrival]:
-        known = await visit_rows.known(
-            self._pool,
-            sessions=[v.session for v in visits if v.session],
-            visitors=[v.visitor for v in visits if v.visitor],
-            sites=[v.site.id for v in visits],
-        )
-        steps = [_Step(visit, known, self._mail_domain) for visit in visits]
+        steps = await self._known(visits)
         await self._lend(steps)
-        stood = await visit_rows.write(self._pool, [step.rows() for step in steps])
+        batch = visit_rows.Batch()
+        for n, step in enumerate(steps):
+            step.write(batch, n)
+        stood = await self._writer.write(batch)
         return [step.arrival(stood) for step in steps]
+
+    async def _known(self, visits: list[Visit]) -> list["_Step"]:
+        """The visits, each with what is known of its session and visitor."""
+        known = NOTHING
+        if any(visit.session or visit.visitor for visit in visits):
+            known = await visit_rows.known(
+                self._pool,
+                sessions=[visit.session for visit in visits if visit.session],
+                visitors=[
+                    (visit.site.id, visit.visitor, visit.site.lookback)
+                    for visit in visits
+                    if visit.visitor
+                ],
+                at=visits[-1].at,
+            )
+        return [_Step(visit, known, self._mail_domain) for visit in visits]
 
     async def _lend(self, steps: Sequence["_Step"]) -> None:
         wants = [(step, want) for step in steps for want in step.wants()]
@@ -254,7 +269,7 @@ class _Step:
         self.new = self.past is None
         self.visitor = past.visitor_id if past else visit.visitor or uuid4()
         self.session = self.past.id if self.past else ids.mint(visit.site.id, visit.at)
-        self._attribute(known.visitors.get((visit.site.id, self.visitor)))
+        self._attribute(known.significant.get((visit.site.id, self.visitor)))
         self._loans: dict[int, lending.Loan] = {}
         self._minted: dict[int, aliases.Alias] = {}
 
@@ -277,26 +292,14 @@ class _Step:
                 targets.append((text, site.pool_of.get(_e164(site, text) or ""), None))
         return targets
 
-    def _attribute(self, visitor: visit_rows.Visitor | None) -> None:
+    def _attribute(self, significant: sources.Source | None) -> None:
         """The session's source: its own if significant, else the visitor's latest."""
         if self.past is not None:
-            self.source, self.source_id = self.past.source, self.past.source_id
-            return
-        lookback = timedelta(days=self.visit.site.rules.lookback_days)
-        self.source = self.landing.source
-        if self.landing.significant:
-            self.source_id = source_rows.source_id(self.source)
-        elif (
-            visitor is not None
-            and visitor.significant is not None
-            and visitor.significant_at is not None
-            and self.visit.at - visitor.significant_at <= lookback
-        ):
-            self.source = visitor.significant
-            self.source_id = source_rows.source_id(self.source)
+            self.source = self.past.source
+        elif self.landing.significant:
+            self.source = self.landing.source
         else:
-            self.source = sources.DIRECT
-            self.source_id = source_rows.source_id(self.source)
+            self.source = significant or sources.DIRECT
 
     def wants(self) -> list[lending.Want]:
         """One number of each pool whose number stands on the page."""
@@ -317,37 +320,68 @@ class _Step:
     def lent(self, pool: pools.Pool, loan: lending.Loan) -> None:
         self._loans[pool.id] = loan
 
-    def rows(self) -> visit_rows.Rows:
-        """What is to be written of this visit."""
-        visit = self.visit
-        return visit_rows.Rows(
-            site_id=visit.site.id,
-            session=self.session,
-            visitor=self.visitor,
-            at=visit.at,
-            new=self.new,
-            page=visit.url if visit.page and not self.new else None,
-            landing=self.landing,
-            source=self.source,
-            source_id=self.source_id,
-            device=visit.device,
-            url=visit.url,
-            referrer=visit.referrer,
-            ids=visit.ids,
-            test="skvoz_test=1" in visit.url,
-            loans=[
-                (pool_id, loan) for pool_id, loan in self._loans.items() if loan.fresh
-            ],
-            seen=visit.reading or bool(self.past and self.past.has_read),
-            aliases=self._mint(),
+    def write(self, batch: visit_rows.Batch, n: int) -> None:
+        """Add what is to be written of this visit to the batch."""
+        visit, past = self.visit, self.past
+        site_id = visit.site.id
+        if past is None:
+            batch.sources.append((site_id, self.source))
+            if self.landing.source is not self.source:
+                batch.sources.append((site_id, self.landing.source))
+        batch.rows.append(
+            visit_rows.Row(
+                n=n,
+                new=past is None,
+                site_id=site_id,
+                id=self.session,
+                visitor_id=self.visitor,
+                at=visit.at,
+                source_id=past.source_id
+                if past
+                else source_rows.source_id(self.source),
+                raw_source_id=source_rows.source_id(self.landing.source),
+                significant=self.landing.significant,
+                rule=self.landing.rule,
+                device=visit.device,
+                landing_url=visit.url[: visit_rows.URL],
+                referrer_url=visit.referrer[: visit_rows.URL],
+                details=self._details(),
+                test="skvoz_test=1" in visit.url,
+                page=visit.url[: visit_rows.URL] if past and visit.page else None,
+            )
         )
+        seen = visit.reading or bool(past and past.has_read)
+        batch.leases += [
+            visit_rows.LeaseRow(
+                n=n,
+                pool_id=pool_id,
+                number=loan.number,
+                shared=loan.shared,
+                epoch=loan.epoch,
+                seen=seen,
+            )
+            for pool_id, loan in self._loans.items()
+            if loan.fresh and loan.number is not None
+        ]
+        self._mint()
+        batch.aliases += [
+            visit_rows.AliasRow(n=n, token=alias.token, mailbox_id=box, base=alias.base)
+            for box, alias in self._minted.items()
+        ]
 
-    def _mint(self) -> list[tuple[int, aliases.Alias]]:
+    def _details(self) -> dict[str, dict[str, str]] | None:
+        named = (
+            ("click_ids", self.landing.click_ids),
+            ("labels", self.landing.labels),
+            ("ids", self.visit.ids),
+        )
+        return {name: found for name, found in named if found} or None
+
+    def _mint(self) -> None:
         held = self.past.aliases if self.past else {}
         for text, _, box in self._targets:
             if box is not None and box.id not in held and box.id not in self._minted:
                 self._minted[box.id] = aliases.mint(text.partition("@")[0])
-        return list(self._minted.items())
 
     def arrival(self, stood: visit_rows.Stood) -> Arrival:
         """The answer, given what really was written."""

@@ -6,6 +6,7 @@ Bodies are JSON whatever their content type says, so that pages need no prefligh
 
 import logging
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -303,14 +304,17 @@ def _check_origin(request: web.Request, site: Site) -> None:
     origin = request.headers.get(hdrs.ORIGIN)
     if origin is None:
         return  # not a page of another site: browsers always tell
+    if not _is_own(origin, site.domains):
+        raise ForeignOrigin("this page is not one of the site's domains")
+
+
+@lru_cache(maxsize=4096)
+def _is_own(origin: str, domains: tuple[str, ...]) -> bool:
     try:
         host = (urlsplit(origin).hostname or "").lower()
     except ValueError:
-        host = ""
-    for domain in site.domains:
-        if host == domain or host.endswith(f".{domain}"):
-            return
-    raise ForeignOrigin("this page is not one of the site's domains")
+        return False
+    return any(host == domain or host.endswith(f".{domain}") for domain in domains)
 
 
 def _is_bot(request: web.Request) -> bool:

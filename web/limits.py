@@ -7,6 +7,7 @@ for itself, so that a limit is never gone.
 import time
 from collections import OrderedDict
 from datetime import timedelta
+from functools import lru_cache
 from ipaddress import ip_address
 
 import redis.asyncio
@@ -108,6 +109,7 @@ class Quick:
             )
 
 
+@lru_cache(maxsize=4096)
 def _within(address: str, networks: tuple[config.Network, ...]) -> bool:
     if not networks:
         return False

@@ -120,16 +120,6 @@ async def test_one_batch_may_grant_to_one_session_twice(db):
     assert (await lease(db, 1)).clicked_at == NOON
 
 
-async def test_grants_fit_into_a_larger_statement(db):
-    pool = await set_up(db)
-    row = await db.fetchrow(
-        f"WITH other AS (SELECT $1::int AS one), {ledger.grants(2)} SELECT one, number FROM other, granted",
-        42,
-        *ledger.columns([grant(pool, 1)]),
-    )
-    assert tuple(row) == (42, make.number(0))
-
-
 async def test_no_grants_are_no_trouble(db):
     assert await ledger.grant(db, []) == set()
     await ledger.sign(db, [])

@@ -682,12 +682,20 @@ def test_a_landing_is_told_in_metrika_s_words(query, referrer, expected):
 # --- significance, sources by hand ---------------------------------------------------
 
 
-def test_direct_internal_and_unassigned_visits_are_not_significant():
+def test_direct_internal_and_unassigned_sources_are_not_significant():
     assert not DIRECT.significant
     assert not INTERNAL.significant
-    assert not land("?utm_source=a&utm_medium=b").significant
+    assert not sources.labelled(source="a", medium="b").significant
+    assert not land("").significant
     assert land("?utm_source=a&utm_medium=sms").significant
     assert land("", "https://blog.example.org/").significant
+
+
+def test_what_an_advertiser_tagged_is_significant_even_with_an_unknown_medium():
+    landing = land("?utm_source=a&utm_medium=b")
+
+    assert landing.source.channel == "unassigned"
+    assert landing.significant
 
 
 def test_a_source_written_by_hand_gets_its_channel():

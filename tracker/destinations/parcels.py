@@ -173,7 +173,9 @@ async def _candidates(
           FROM attributions a
           LEFT JOIN sources s ON s.site_id = a.site_id AND s.id = a.source_id
           LEFT JOIN sessions v ON v.site_id = a.site_id AND v.id = a.session_id
-          LEFT JOIN visitors w ON w.site_id = v.site_id AND w.id = v.visitor_id
+          LEFT JOIN LATERAL (
+               SELECT max(last_seen_at) AS last_seen_at FROM sessions
+                WHERE site_id = v.site_id AND visitor_id = v.visitor_id) AS w ON true
          WHERE a.site_id = $1 AND a.contact_id = $2 AND a.rule = $3
          ORDER BY a.n LIMIT $4
         """,

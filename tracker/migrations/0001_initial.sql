@@ -127,17 +127,6 @@ CREATE TABLE sources (
     PRIMARY KEY (site_id, id)
 );
 
-CREATE TABLE visitors (
-    site_id         int NOT NULL,
-    id              uuid NOT NULL,
-    first_seen_at   timestamptz NOT NULL,
-    last_seen_at    timestamptz NOT NULL,
-    first_source_id bigint, -- the first significant one ever
-    significant_id  bigint, -- the latest significant one …
-    significant_at  timestamptz, -- … and when
-    PRIMARY KEY (site_id, id)
-) WITH (fillfactor = 85);
-
 CREATE TABLE sessions (
     site_id       int NOT NULL,
     id            uuid NOT NULL,
@@ -146,6 +135,7 @@ CREATE TABLE sessions (
     last_seen_at  timestamptz NOT NULL,
     source_id     bigint NOT NULL, -- attributed: last significant
     raw_source_id bigint NOT NULL, -- what this landing itself told
+    significant   boolean NOT NULL DEFAULT true, -- whether that says what brought the visitor
     rule          text NOT NULL,
     device        text NOT NULL,
     landing_url   text NOT NULL,
