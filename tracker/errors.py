@@ -4,6 +4,7 @@ TrackerError                     HTTP 500 would be a bug: every leaf below says 
 ├── BadInput                     HTTP 400, SMTP 501; names the field and the remedy
 │   └── BadFile                  `skvoz apply`: exit 2, one line a problem
 ├── NotAuthenticated             HTTP 401
+├── Forbidden                    HTTP 403
 ├── BadSignature                 HTTP 403, recorded
 ├── ForeignOrigin                HTTP 403
 ├── UnknownAddress               HTTP 404, SMTP 550 5.1.1; recorded
@@ -41,6 +42,10 @@ class BadFile(BadInput):
 
 class NotAuthenticated(TrackerError):
     """No valid sign-in or token came with the request."""
+
+
+class Forbidden(TrackerError):
+    """A valid token that does not allow this."""
 
 
 class BadSignature(TrackerError):

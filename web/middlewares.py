@@ -16,6 +16,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 STATUS: dict[type[errors.TrackerError], int] = {
     errors.BadInput: 400,
     errors.NotAuthenticated: 401,
+    errors.Forbidden: 403,
     errors.BadSignature: 403,
     errors.ForeignOrigin: 403,
     errors.UnknownAddress: 404,
