@@ -153,7 +153,8 @@ def stuffed(message: bytes) -> bytes:
     if message.startswith(b"."):
         message = b"." + message
     message = message.replace(b"\r\n.", b"\r\n..")
-    return message + (b".\r\n" if message.endswith(b"\r\n") else b"\r\n.\r\n")
+    whole = not message or message.endswith(b"\r\n")
+    return message + (b".\r\n" if whole else b"\r\n.\r\n")
 
 
 def is_8bit(message: bytes) -> bool:
