@@ -16,9 +16,19 @@ from tracker import demo_clock as clock
 from tracker import demo_words as words
 from tracker.demo_browsing import Browsing, Visit
 from tracker.demo_origins import RETURNS, Origin
-from tracker.demo_tape import DAY, HOUR, MINUTE, SECOND
-from tracker.demo_tape import Cost, Deal, Happening, Line, Page, Story
 from tracker.demo_talking import Talking
+from tracker.demo_tape import (
+    DAY,
+    HOUR,
+    MINUTE,
+    SECOND,
+    Cost,
+    Deal,
+    Happening,
+    Line,
+    Page,
+    Story,
+)
 from tracker.demo_words import Customer
 
 KEENER = 2.5  # how much likelier a visitor who came back gets in touch

@@ -152,3 +152,20 @@ class Story:
     until: datetime
     happenings: tuple[Happening, ...]
     costs: tuple[Cost, ...]
+
+    @property
+    def visits(self) -> int:
+        return len({one.visit for one in self.happenings if isinstance(one, Page)})
+
+    @property
+    def contacts(self) -> int:
+        """Calls, letters and forms that came to us."""
+        return sum(
+            isinstance(one, Letter | Form)
+            or (isinstance(one, Call) and not one.outbound)
+            for one in self.happenings
+        )
+
+    @property
+    def deals(self) -> int:
+        return len({one.key for one in self.happenings if isinstance(one, Deal)})
