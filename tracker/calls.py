@@ -20,6 +20,7 @@ import msgspec
 from tracker import db as database
 from tracker import ids
 
+TOLD_WITHIN = timedelta(minutes=2)  # by then a provider has told what it knows
 LONGEST = timedelta(hours=4)  # no provider lets one call last longer
 LATE = timedelta(minutes=10)  # a live event that is further off has a wrong clock
 QUARTER = timedelta(minutes=15)  # time zones differ by multiples of it
@@ -167,6 +168,11 @@ class Call:
     def recording(self) -> str | None:
         """Where the first recording is heard."""
         return next((one.url for one in self.recordings if one.url), None)
+
+    @property
+    def is_told(self) -> bool:
+        """Whether it is known who called which number, or that he hides it."""
+        return self.tracked is not None and (self.caller is not None or self.hidden)
 
     @property
     def revision(self) -> str:
@@ -479,6 +485,36 @@ async def close_stale(
     for one in closed:
         await _update(db, one.site_id, one.call)
     return closed
+
+
+async def without_contact(
+    db: database.Connection,
+    *,
+    at: datetime,
+    patience: timedelta = TOLD_WITHIN,
+    most: int = 100,
+) -> list[tuple[int, Call]]:
+    """Incoming calls of the last days that no contact was made of, with their sites.
+
+    `patience` is how long after its beginning a call may still tell who called which number.
+    """
+    rows = await db.fetch(
+        """
+        SELECT k.site_id, k.contact_id, k.call_key, k.legs
+          FROM calls k
+         WHERE k.started_at BETWEEN $1::timestamptz - interval '3 days' AND $2::timestamptz
+           AND k.direction = 'inbound'
+           AND NOT EXISTS (SELECT FROM contacts c
+                            WHERE c.site_id = k.site_id AND c.id = k.contact_id)
+         ORDER BY k.started_at
+         LIMIT $3
+           FOR UPDATE OF k SKIP LOCKED
+        """,
+        at,
+        at - patience,
+        most,
+    )
+    return [(row["site_id"], _call(row)) for row in rows]
 
 
 async def _locked(

@@ -5,13 +5,21 @@ made, the open lead is joined or a new one opened, and the contact is written to
 its attribution and everything owed because of it. Being told twice changes nothing.
 """
 
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from tracker import calls, deliveries, ids, leads, letters, matching, people, stale
+from tracker import (
+    calls,
+    contact_rows,
+    deliveries,
+    ids,
+    leads,
+    letters,
+    matching,
+    people,
+    stale,
+)
 from tracker import db as database
 from tracker.errors import BadInput
 from tracker.sites import Directory, Site
@@ -39,24 +47,6 @@ class Form:
     fields: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Contact:
-    """What all kinds of contacts have, ready to be written."""
-
-    id: UUID
-    channel: str
-    kind: str
-    at: datetime
-    phones: Collection[str] = ()
-    emails: Collection[str] = ()
-    caller: str | None = None
-    number: str | None = None
-    alias: str | None = None
-    name: str = ""
-    text: str = ""
-    fields: dict[str, Any] = field(default_factory=dict)
-
-
 def form_id(site_id: int, channel: str, client_id: str) -> UUID:
     """The contact's id, known before it is captured."""
     return ids.natural(site_id, "form", channel, client_id)
@@ -70,10 +60,10 @@ async def capture_call(
     *,
     at: datetime,
 ) -> UUID | None:
-    """Join the event to its call; the first that tells the number makes the contact.
+    """Join the event to its call; once it is known who called which number, a contact.
 
-    Returns the contact's id, or None while there is none (an outgoing call, or the dialled
-    number is not yet known).
+    Returns the contact's id, or None while there is none: an outgoing call, or one of which
+    too little is known (`tend_calls` does not wait for ever).
     """
     contact_id = calls.contact_id(site.id, connection_id, event.call_key)
     merged = await calls.merge(
@@ -84,19 +74,38 @@ async def capture_call(
         event=event,
     )
     call = merged.call
-    if call.direction != "inbound" or (call.tracked is None and call.ended_at is None):
+    if await contact_rows.exists(db, site.id, contact_id):
+        if merged.changed:
+            await _changed(db, site, contact_id, revision=call.revision, at=at)
+    elif call.direction != "inbound" or not call.is_told:
         return None
-    made = await _make_call(db, site, call, at=at)
-    if not made and merged.changed:
-        await _changed(db, site, contact_id, revision=call.revision, at=at)
+    else:
+        await _make_call(db, site, call, at=at)
     return contact_id
+
+
+async def tend_calls(
+    db: database.Connection, directory: Directory, *, at: datetime
+) -> None:
+    """Calls that nobody ended are taken for ended; half-told ones become contacts as they are.
+
+    Must run inside a transaction.
+    """
+    for closed in await calls.close_stale(db, at=at):
+        site = directory.by_id(closed.site_id)
+        if site is not None:
+            await _changed(
+                db, site, closed.call.contact_id, revision=closed.call.revision, at=at
+            )
+    for site_id, call in await calls.without_contact(db, at=at):
+        site = directory.by_id(site_id)
+        if site is not None:
+            await _make_call(db, site, call, at=at)
 
 
 async def _make_call(
     db: database.Connection, site: Site, call: calls.Call, *, at: datetime
-) -> bool:
-    if await _exists(db, site.id, call.contact_id):
-        return False
+) -> None:
     match = await matching.of_call(
         db,
         site,
@@ -105,7 +114,7 @@ async def _make_call(
         caller=call.caller,
         at=call.started_at,
     )
-    contact = _Contact(
+    contact = contact_rows.Contact(
         id=call.contact_id,
         channel="phone",
         kind="call",
@@ -115,7 +124,6 @@ async def _make_call(
         number=call.tracked,
     )
     await _write(db, site, contact, match, at=at)
-    return True
 
 
 async def capture_letter(
@@ -123,12 +131,12 @@ async def capture_letter(
 ) -> UUID:
     """A letter to an alias; the alias names the session."""
     contact_id = letters.contact_id(letter)
-    if await _exists(db, site.id, contact_id):
+    if await contact_rows.exists(db, site.id, contact_id):
         return contact_id
     match = await matching.of_alias(
         db, site, session_id=letter.session_id, source_id=letter.source_id
     )
-    contact = _Contact(
+    contact = contact_rows.Contact(
         id=contact_id,
         channel="email",
         kind="email",
@@ -149,9 +157,9 @@ async def capture_form(
 ) -> UUID:
     """A form, chat or message; the session, the visitor or the landing tells its source."""
     contact_id = form_id(site.id, form.channel, form.id)
-    if await _exists(db, site.id, contact_id):
+    if await contact_rows.exists(db, site.id, contact_id):
         return contact_id
-    contact = _Contact(
+    contact = contact_rows.Contact(
         id=contact_id,
         channel=form.channel,
         kind=MESSAGE_KINDS.get(form.channel, "message"),
@@ -179,22 +187,6 @@ async def _match_form(
     return match
 
 
-async def end_stale_calls(
-    db: database.Connection, directory: Directory, *, at: datetime
-) -> int:
-    """Calls whose end nobody told are taken for ended; returns how many.
-
-    Must run in a transaction.
-    """
-    closed = await calls.close_stale(db, at=at)
-    for one in closed:
-        site = directory.by_id(one.site_id)
-        if site is not None:
-            call = one.call
-            await _changed(db, site, call.contact_id, revision=call.revision, at=at)
-    return len(closed)
-
-
 async def exclude(
     db: database.Connection,
     site: Site,
@@ -206,31 +198,14 @@ async def exclude(
     """Leave the contact out of all figures (spam, test, staff), or take it back (None)."""
     if reason is not None and reason not in EXCLUSIONS:
         raise BadInput(f"must be one of {', '.join(EXCLUSIONS)}", field="excluded")
-    moment = await db.fetchval(
-        "UPDATE contacts SET excluded = $3, updated_at = $4 "
-        "WHERE site_id = $1 AND id = $2 RETURNING at",
-        site.id,
-        contact_id,
-        reason,
-        at,
-    )
+    moment = await contact_rows.set_excluded(db, site.id, contact_id, reason, at=at)
     await stale.mark(db, site, moment)
-
-
-async def _exists(db: database.Connection, site_id: int, contact_id: UUID) -> bool:
-    return bool(
-        await db.fetchval(
-            "SELECT true FROM contacts WHERE site_id = $1 AND id = $2",
-            site_id,
-            contact_id,
-        )
-    )
 
 
 async def _write(
     db: database.Connection,
     site: Site,
-    contact: _Contact,
+    contact: contact_rows.Contact,
     match: matching.Match,
     *,
     at: datetime,
@@ -252,76 +227,13 @@ async def _write(
         lead_id, opened = await leads.join(
             db, site, person_id, contact.id, at=contact.at
         )
-    await _insert(db, site.id, contact, match, person_id, lead_id, excluded, at)
-    await _attribute(db, site.id, contact.id, match)
+    await contact_rows.insert(
+        db, site.id, contact, match, person_id, lead_id, excluded, at
+    )
+    await contact_rows.attribute(db, site.id, contact.id, match)
     await stale.mark(db, site, contact.at)
     if lead_id is not None:
         await _owe(db, site, contact.id, lead_id, opened, contact.at)
-
-
-async def _insert(
-    db: database.Connection,
-    site_id: int,
-    contact: _Contact,
-    match: matching.Match,
-    person_id: UUID,
-    lead_id: UUID | None,
-    excluded: str | None,
-    at: datetime,
-) -> None:
-    await db.execute(
-        """
-        INSERT INTO contacts (site_id, id, channel, kind, at, person_id, lead_id, caller, number,
-                              alias, email, name, text, fields, rule, certainty, source_id,
-                              excluded, search, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-                $19, $20)
-        """,
-        site_id,
-        contact.id,
-        contact.channel,
-        contact.kind,
-        contact.at,
-        person_id,
-        lead_id,
-        contact.caller or next(iter(contact.phones), None),
-        contact.number,
-        contact.alias,
-        next(iter(contact.emails), None),
-        contact.name,
-        contact.text,
-        contact.fields,
-        match.rule,
-        match.certainty,
-        match.source_id,
-        excluded,
-        " ".join([*contact.phones, *map(people.fold, contact.emails)]),
-        at,
-    )
-
-
-async def _attribute(
-    db: database.Connection, site_id: int, contact_id: UUID, match: matching.Match
-) -> None:
-    await db.executemany(
-        """
-        INSERT INTO attributions (site_id, contact_id, rule, n, session_id, source_id, weight, why)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-        """,
-        [
-            (
-                site_id,
-                contact_id,
-                match.rule,
-                n,
-                one.session_id,
-                one.source_id,
-                one.weight,
-                one.why or None,
-            )
-            for n, one in enumerate(match.candidates)
-        ],
-    )
 
 
 async def _owe(
@@ -361,13 +273,7 @@ async def _changed(
     revision: str,
     at: datetime,
 ) -> None:
-    row = await db.fetchrow(
-        "UPDATE contacts SET updated_at = $3 WHERE site_id = $1 AND id = $2 "
-        "RETURNING lead_id, at",
-        site.id,
-        contact_id,
-        at,
-    )
+    row = await contact_rows.touch(db, site.id, contact_id, at=at)
     if row is None:
         return
     await stale.mark(db, site, row["at"])

@@ -122,14 +122,14 @@ def _source(row: asyncpg.Record) -> dict[str, str] | None:
 
 
 def _call(row: asyncpg.Record) -> dict[str, Any]:
-    recordings = row["recordings"]
+    recordings = [one["url"] for one in row["recordings"] if one["url"]]
     return {
         "answered": row["answered_at"] is not None or row["outcome"] == "answered",
         "talk_seconds": row["talk_seconds"],
         "ring_seconds": row["ring_seconds"],
         "missed": row["ended_at"] is not None and row["outcome"] != "answered",
         "outcome": row["outcome"],
-        "recording": recordings[0]["url"] if recordings else None,
+        "recording": recordings[0] if recordings else None,
         "manager": row["manager"],
         "ended": row["ended_at"] is not None,
     }

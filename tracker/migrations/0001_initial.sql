@@ -344,12 +344,13 @@ CREATE TABLE calls (
     outcome       text, -- answered, missed, busy, rejected, cancelled, failed, voicemail; null: still on
     manager       text,
     recordings    jsonb NOT NULL DEFAULT '[]',
-    legs          jsonb NOT NULL DEFAULT '{}', -- what each leg has told so far
+    legs          jsonb NOT NULL DEFAULT '{}', -- all that was told; the columns are made of it
     notes         jsonb NOT NULL DEFAULT '[]',
     PRIMARY KEY (site_id, contact_id),
     UNIQUE (site_id, connection_id, call_key)
 );
 CREATE INDEX calls_open ON calls (started_at) WHERE ended_at IS NULL;
+CREATE INDEX calls_by_time ON calls (started_at);
 
 CREATE TABLE letters (
     site_id      int NOT NULL,
