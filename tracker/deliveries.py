@@ -284,7 +284,7 @@ async def delivered(
         remote_id,
     )
     await _keep(db, delivery, attempt, None)
-    await _move_followers(db, delivery, at)
+    await _move_followers(db, delivery, attempt.at)
 
 
 async def failed(
@@ -321,7 +321,7 @@ async def failed(
         counts,
     )
     await _keep(db, delivery, attempt, error)
-    await _move_followers(db, delivery, due_at or at)
+    await _move_followers(db, delivery, due_at or attempt.at)
 
 
 async def _keep(
@@ -425,7 +425,7 @@ async def replay(
     status = await db.execute(
         """
         UPDATE deliveries SET state = 'owed', done_at = NULL, due_at = $3, tries = 0,
-               claimed_until = NULL
+               last_error = NULL, claimed_until = NULL
          WHERE site_id = $1 AND ($2::uuid IS NULL OR id = $2)
            AND (state = 'dead' OR (state = 'owed' AND last_error IS NOT NULL))
            AND (claimed_until IS NULL OR claimed_until <= $3)

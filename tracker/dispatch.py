@@ -44,6 +44,16 @@ RECORDING = (
     60  # seconds for which writing down an outcome is tried while PostgreSQL is away
 )
 
+# PostgreSQL cannot be reached, is starting, stopping or full.
+AWAY = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InterfaceError,
+)
+
 Place = tuple[int, int]  # site and destination
 
 
@@ -92,6 +102,9 @@ class Dispatcher:
         self._in_air: dict[Place, int] = {}
         self._claimed: dict[UUID, int] = {}  # delivery → site, while in the air
         self._settings: dict[Place, dict[str, Any]] = {}
+        self._rests: dict[
+            Place, datetime
+        ] = {}  # a peer asked to be left in peace until
         self.freed = asyncio.Event()  # an attempt ended: there may be more to start
 
     async def run_due(self, at: datetime) -> None:
@@ -104,7 +117,8 @@ class Dispatcher:
         places = self._places()
         await self._notice_changes(places, at)
         begun = 0
-        for place in await deliveries.destinations_due(self._pool, list(places), at=at):
+        ready = [place for place in places if self._rests.get(place, at) <= at]
+        for place in await deliveries.destinations_due(self._pool, ready, at=at):
             if len(self._tasks) >= AT_ONCE:
                 break
             site, connection = places[place]
@@ -198,7 +212,7 @@ class Dispatcher:
     ) -> None:
         try:
             await work
-        except _AWAY:
+        except AWAY:
             # The claims run out by themselves; what was sent is recognised by its key.
             log.warning("delivery waits: PostgreSQL is away")
         for one in claimed:  # not when cancelled: `finish` gives those claims up
@@ -242,7 +256,7 @@ class Dispatcher:
             failure = error
         except TimeoutError:
             failure = Unanswered("the attempt took too long")
-        except _AWAY:
+        except AWAY:
             raise
         except Exception as error:  # a bug in one destination must not stop the others
             log.exception("delivery crashed")
@@ -385,18 +399,17 @@ class Dispatcher:
                 async with self._pool.acquire() as db, db.transaction():
                     for delivery, outcome in outcomes:
                         await _write(db, stop, delivery, outcome, chance)
-                    await _tell(db, stop, [outcome for _, outcome in outcomes])
+                    rest = await _tell(db, stop, [outcome for _, outcome in outcomes])
+                if rest is not None:
+                    self._rests[stop.place] = rest
                 return
-            except _AWAY:
+            except AWAY:
                 await asyncio.sleep(1)
         log.error("outcome not written: PostgreSQL is away")
 
     async def _fault(self, place: Place, text: str, at: datetime) -> None:
         await connection_states.fault(self._pool, *place, text, at)
         await deliveries.hold(self._pool, *place, until=at + MEND, at=at)
-
-
-_AWAY = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError)
 
 
 def is_batch(destination: AnyDestination) -> TypeGuard[BatchDestination]:
@@ -448,24 +461,23 @@ def waits(
 
 async def _tell(
     db: database.Connection, stop: Stop, outcomes: Sequence[Outcome]
-) -> None:
-    """What the attempts say of the connection as a whole."""
+) -> datetime | None:
+    """What the attempts say of the connection; returns until when the peer wants peace."""
     for outcome in outcomes:
         failure, at = outcome.failure, outcome.ended
         if failure is None:
             await connection_states.told(db, *stop.place, at)
             await connection_states.clear(db, *stop.place)
-            return
+            return None
         if failure.broken:
             await connection_states.fault(db, *stop.place, str(failure), at)
-        if isinstance(failure, NotYet) or (
-            failure.after is None and not failure.broken
-        ):
-            continue
-        rest = MEND if failure.broken else failure.after
-        assert rest is not None
-        await deliveries.hold(db, *stop.place, until=at + rest, at=at)
-        return
+            await deliveries.hold(db, *stop.place, until=at + MEND, at=at)
+            return None  # what is owed from now on is tried: it may have been mended
+        if failure.after is not None and not isinstance(failure, NotYet):
+            until = at + failure.after
+            await deliveries.hold(db, *stop.place, until=until, at=at)
+            return until
+    return None
 
 
 def _unsent(failure: DeliveryFailed, at: datetime) -> Outcome:

@@ -12,8 +12,8 @@ from uuid import UUID, uuid4
 import aiohttp
 
 from tests.conftest import NOON
-from tracker import db as database
 from tracker import calls, deliveries, ids, source_rows
+from tracker import db as database
 from tracker.destinations.wire import Paces
 from tracker.dispatch import Dispatcher
 from tracker.seal import Seal

@@ -162,9 +162,9 @@ class Parcel:
     contact_id: UUID | None = None
     channel: str = ""  # of the contact: phone, email, form, …
     kind: str = ""  # of the contact: call, email, form, message
+    excluded: str | None = None  # spam, test, staff: left out of figures meanwhile
     text: str = ""
     subject: str = ""
-    contact_at: datetime | None = None
     person: Person | None = None
     call: Call | None = None
     deal: Deal | None = None
@@ -172,7 +172,6 @@ class Parcel:
     candidates: tuple[Candidate, ...] = ()  # heaviest first
     pages: tuple[Page, ...] = ()  # of the heaviest candidate
     remote: dict[tuple[str, UUID], str] = field(default_factory=dict)
-    batch: UUID | None = None  # an upload it went with whose outcome is unknown
 
     def known(self, kind: str, local_id: UUID | None) -> str | None:
         """The destination's own id of our object."""

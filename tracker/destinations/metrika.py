@@ -128,6 +128,8 @@ class Metrika:
 
     def _row(self, parcel: Parcel) -> "_Row":
         """The parcel's line; raises NotSent or NotYet."""
+        if parcel.excluded:
+            raise NotSent(f"the contact is left out as {parcel.excluded}")
         is_call = parcel.event == "contact.created" and parcel.kind == "call"
         goal = "" if is_call else self._goal(parcel)
         if is_call and self.calls:

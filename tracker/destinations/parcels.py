@@ -30,6 +30,7 @@ class _Contact:
     at: datetime
     text: str
     rule: str
+    excluded: str | None
 
 
 async def load(
@@ -64,9 +65,9 @@ async def load(
         contact_id=contact_id,
         channel=contact.channel if contact else "",
         kind=contact.kind if contact else "",
+        excluded=contact.excluded if contact else None,
         text=contact.text if contact else "",
         subject=str(((item or {}).get("mail") or {}).get("subject") or ""),
-        contact_at=contact.at if contact else None,
         person=await _person(db, site.id, person_id) if person_id else None,
         call=await _call(db, site.id, contact.id) if contact else None,
         deal=_told(deal) if deal else None,
@@ -74,7 +75,6 @@ async def load(
         candidates=candidates,
         pages=await _pages(db, site.id, candidates),
         remote=await remote_ids.of(db, site.id, delivery.destination_id, known),
-        batch=delivery.batch,
     )
 
 
@@ -125,7 +125,7 @@ async def _item(
 
 async def _contact(db: database.Db, site_id: int, id_: UUID | None) -> _Contact | None:
     row = await db.fetchrow(
-        "SELECT id, person_id, channel, kind, at, text, rule FROM contacts "
+        "SELECT id, person_id, channel, kind, at, text, rule, excluded FROM contacts "
         "WHERE site_id = $1 AND id = $2",
         site_id,
         id_,

@@ -79,16 +79,20 @@ class Pace:
         self.rate = rate
         self.burst = burst
         self._tokens = float(burst)
-        self._at = asyncio.get_running_loop().time()
+        self._at = 0.0
 
     async def turn(self) -> None:
         """Wait until the next request may go; turns are given in the order asked."""
-        now = asyncio.get_running_loop().time()
+        wait = self.take(asyncio.get_running_loop().time())
+        if wait > 0:
+            await asyncio.sleep(wait)
+
+    def take(self, now: float) -> float:
+        """Take the next turn; seconds until it comes, by the clock that tells `now`."""
         self._tokens = min(self.burst, self._tokens + (now - self._at) * self.rate)
         self._at = now
         self._tokens -= 1
-        if self._tokens < 0:
-            await asyncio.sleep(-self._tokens / self.rate)
+        return max(0.0, -self._tokens / self.rate)
 
 
 class Paces:
