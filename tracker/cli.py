@@ -9,6 +9,7 @@ import importlib
 import pkgutil
 import sys
 from datetime import UTC, datetime
+from functools import cache
 
 import typer
 
@@ -47,6 +48,7 @@ def migrate() -> None:
     console.say("\n".join(applied) if applied else "Nothing to migrate.")
 
 
+@cache
 def register_all() -> None:
     """Let every `tracker/cli_*.py` add its commands."""
     for module in pkgutil.iter_modules(tracker.__path__):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tracker import claim, embedded, orphans
 
-PATIENCE = 30.0  # seconds; a busy machine is slow
+PATIENCE = 90.0  # seconds; a busy machine with a slow disk takes its time
 
 
 def wait_for(
