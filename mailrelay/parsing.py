@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 PATIENCE = 20.0  # seconds for one letter, the child's start included
 MEMORY = 2 << 30  # bytes of address space; a 35 MB letter takes a few hundred MB
 LENGTH = 4
+_DIED = (OSError, EOFError, RuntimeError)  # the last is uvloop's for a closed pipe
 
 
 class Task(msgspec.Struct, frozen=True, array_like=True):
@@ -51,7 +52,7 @@ class Parser:
                 try:
                     async with asyncio.timeout(self._patience):
                         return await self._ask(Task(part, mail_from, region))
-                except (OSError, TimeoutError, asyncio.IncompleteReadError):
+                except (*_DIED, TimeoutError):
                     log.warning("letter was too much for its reader")
                     await self._end()
                 except asyncio.CancelledError:
@@ -65,7 +66,7 @@ class Parser:
             await self._end()
 
     async def _ask(self, task: Task) -> messages.Facts:
-        if self._child is None:
+        if self._child is None or self._child.returncode is not None:
             self._child = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "mailrelay.parsing", stdin=PIPE, stdout=PIPE
             )

@@ -279,6 +279,8 @@ class Conversation(SMTP):
         await self.push(replies.UNKNOWN)
 
     async def push(self, status: str | bytes) -> None:
+        if self.transport is None or self.transport.is_closing():
+            raise ConnectionResetError("connection lost")
         if isinstance(status, str):
             status = status.encode("ascii")
         self._writer.write(status + b"\r\n")

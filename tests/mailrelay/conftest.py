@@ -1,9 +1,11 @@
 """A whole mail relay, listening, on the test's own database."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from ipaddress import ip_network
 
 import pytest
+import uvloop
 
 from mailrelay.forwarder import Administrator, Forwarder, Relaying
 from mailrelay.limits import Limits
@@ -59,3 +61,10 @@ async def town(
     yield town
     await town.close()
     await parser.close()
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The loop that the relay runs in."""
+    return {"uvloop": uvloop.new_event_loop}
