@@ -98,14 +98,15 @@ async def refuse(
     at: datetime,
     site_id: int = 0,
     connection_id: int = 0,
+    count: int = 1,
 ) -> None:
     """Count something that was not let in; one row an hour, however many come."""
     await db.execute(
         """
         INSERT INTO refusals AS r (hour, door, kind, reason, site_id, connection_id, count, last_at)
-        VALUES (date_trunc('hour', $1::timestamptz), $2, $3, $4, $5, $6, 1, $1)
+        VALUES (date_trunc('hour', $1::timestamptz), $2, $3, $4, $5, $6, $7, $1)
         ON CONFLICT (hour, door, kind, reason, site_id, connection_id)
-        DO UPDATE SET count = r.count + 1, last_at = greatest(r.last_at, excluded.last_at)
+        DO UPDATE SET count = r.count + excluded.count, last_at = greatest(r.last_at, excluded.last_at)
         """,
         at,
         door,
@@ -113,6 +114,7 @@ async def refuse(
         reason[:REASON],
         site_id,
         connection_id,
+        count,
     )
 
 
