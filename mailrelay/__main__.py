@@ -7,12 +7,12 @@ told to come back.
 import asyncio
 import logging
 import signal
-import ssl
 import sys
 from datetime import UTC, datetime
 
 import uvloop
 
+from mailrelay import tls
 from mailrelay.alerts import Watch
 from mailrelay.forwarder import Administrator, Forwarder, Relaying
 from mailrelay.parsing import Parser
@@ -42,12 +42,13 @@ async def main(settings: config.Settings) -> None:
     reception = Reception(
         pool, directory, domain=settings.mail_domain, host=settings.mail_host
     )
+    certificate = tls.context(settings)
     relay = Relay(
         reception,
         host=settings.mail_host,
         marker_key=marker_key,
         trusted=settings.trusted_networks,
-        tls=_tls(settings),
+        tls=certificate,
     )
     relaying = Relaying(
         domain=settings.mail_domain,
@@ -61,15 +62,16 @@ async def main(settings: config.Settings) -> None:
     forwarder = Forwarder(pool, directory, relaying)
     reader = inbox.Reader(pool, door="mail", read=Letters(directory, parser).read)
     reception.on_kept(forwarder.wake, reader.wake)
-    work = [
-        asyncio.create_task(job)
-        for job in (
-            directory.follow(),
-            reader.run(),
-            forwarder.run(),
-            Watch(pool, relaying, at=datetime.now(UTC)).run(),
-        )
+    jobs = [
+        directory.follow(),
+        reader.run(),
+        forwarder.run(),
+        relay.refusals.run(pool),
+        Watch(pool, relaying, at=datetime.now(UTC)).run(),
     ]
+    if certificate is not None:
+        jobs.append(tls.renew(certificate, settings))
+    work = [asyncio.create_task(job) for job in jobs]
     server = await relay.listen(settings.smtp_host, settings.smtp_port)
     log.info("mail relay listening", extra={"port": settings.smtp_port})
     await _told_to_stop(work)
@@ -113,20 +115,6 @@ async def _told_to_stop(work: list[asyncio.Task[None]]) -> None:
     for task in done:
         if task is not waiting:
             task.result()  # raises: the supervisor starts us anew
-
-
-def _tls(settings: config.Settings) -> ssl.SSLContext | None:
-    if not (settings.tls_certificate and settings.tls_key):
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(settings.tls_certificate, settings.tls_key)
-    except (OSError, ssl.SSLError) as error:
-        raise BadInput(
-            f"SKVOZ_TLS_CERTIFICATE, SKVOZ_TLS_KEY: cannot be read ({error})"
-        ) from error
-    return context
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from aiosmtpd.smtp import SMTP
 from mailrelay import addresses, replies, rewrite
 from mailrelay.limits import DEFAULT, Limits, Peer, Peers, peer
 from mailrelay.reception import Arrival, Reception, Recipient
+from mailrelay.refusals import Refusals
 from mailrelay.replies import Refusal
 from tracker.config import Network
 from tracker.errors import TrackerError, Unavailable, UnknownAddress
@@ -51,6 +52,7 @@ class Relay:
         self.trusted = trusted
         self.tls = tls
         self.peers = Peers(limits)
+        self.refusals = Refusals()
         self.held = 0  # bytes of all messages being received
         self.stopping = False
         self.conversations: set[Conversation] = set()
@@ -183,6 +185,7 @@ class Conversation(SMTP):
             self._close(replies.SHUTTING_DOWN)
             return False
         if not self.relay.peers.enter(who, self.loop.time()):
+            self.relay.refusals.note(replies.TOO_MANY_CONNECTIONS)
             self._close(replies.TOO_MANY_CONNECTIONS)
             return False
         self._who = who
@@ -198,6 +201,7 @@ class Conversation(SMTP):
             try:
                 await self._command()
             except Refusal as refusal:
+                self.relay.refusals.note(refusal.reply)
                 if refusal.closing:
                     self._close(refusal.reply)
                     return
@@ -272,8 +276,9 @@ class Conversation(SMTP):
 
     async def _not_known(self) -> None:
         self._unknown += 1
+        self.relay.refusals.note(replies.UNKNOWN)
         if self._unknown >= self.relay.limits.unknown and not self._trusted:
-            log.info("too many unknown recipients")
+            self.relay.refusals.note(replies.TOO_MANY_UNKNOWN)
             self._close(replies.TOO_MANY_UNKNOWN)
             return
         await self.push(replies.UNKNOWN)

@@ -397,6 +397,22 @@ class TestLimits:
         assert await talk.reply() == ""
         await talk.close()
 
+    async def test_what_was_refused_is_counted(self, town: Town) -> None:
+        for address in ("a@b.example", f"guess@{DOMAIN}", "a@b.example"):
+            await town.send(address)
+        now = datetime.now(UTC)
+        await town.relay.refusals.write(town.pool, at=now)
+        await town.send("a@b.example")
+        await town.relay.refusals.write(town.pool, at=now)
+
+        rows = await town.pool.fetch(
+            "SELECT door, reason, count FROM refusals ORDER BY 2"
+        )
+        assert [tuple(row) for row in rows] == [
+            ("mail", "550 5.1.1 no such address here", 1),
+            ("mail", "550 5.7.1 relaying denied", 3),
+        ]
+
     async def test_ten_bad_commands_end_it(self, town: Town) -> None:
         talk = await town.talk()
         said = [await talk.say("NONSENSE") for _ in range(10)]
