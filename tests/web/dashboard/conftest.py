@@ -61,7 +61,9 @@ async def server(app: web.Application, world: make.World) -> AsyncIterator[TestS
 async def stranger(server: TestServer) -> AsyncIterator[Client]:
     """A browser nobody has signed in with; does not follow redirections by itself."""
     jar = aiohttp.CookieJar(unsafe=True)
-    client: Client = TestClient(server, cookie_jar=jar, headers={"Accept-Language": "en"})
+    client: Client = TestClient(
+        server, cookie_jar=jar, headers={"Accept-Language": "en"}
+    )
     yield client
     await client.close()
 

@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
-from tracker import db as database
 from tracker import calls, ids, source_rows, sources, users
+from tracker import db as database
 from tracker.seal import Seal
 from tracker.sources import Source
 
@@ -34,7 +34,12 @@ class World:
 
 
 async def site(
-    db: database.Pool, seal: Seal, *, key: str = "acme", name: str = "ACME", demo: bool = False
+    db: database.Pool,
+    seal: Seal,
+    *,
+    key: str = "acme",
+    name: str = "ACME",
+    demo: bool = False,
 ) -> World:
     """A site with nothing but its set-up."""
     world = World(db=db, seal=seal, key=key)
@@ -59,7 +64,10 @@ async def site(
         world.site_id,
         source_rows.source_id(BILLBOARD),
     )
-    for role, kind, called in (("telephony", "mango", "pbx"), ("destination", "webhook", "crm")):
+    for role, kind, called in (
+        ("telephony", "mango", "pbx"),
+        ("destination", "webhook", "crm"),
+    ):
         world.connection_ids[called] = await db.fetchval(
             "INSERT INTO connections (site_id, role, name, kind, key, settings) "
             "VALUES ($1, $2, $3, $4, $5, $6) RETURNING id",
@@ -80,7 +88,10 @@ async def person(world: World, *, at: datetime, **keys: str) -> UUID:
     """A person with a phone, an email or a visitor."""
     id_ = uuid4()
     await world.db.execute(
-        "INSERT INTO persons (site_id, id, created_at) VALUES ($1, $2, $3)", world.site_id, id_, at
+        "INSERT INTO persons (site_id, id, created_at) VALUES ($1, $2, $3)",
+        world.site_id,
+        id_,
+        at,
     )
     for kind, value in keys.items():
         await world.db.execute(
@@ -193,7 +204,13 @@ async def contact(
 
 
 async def call(
-    world: World, id_: UUID, *, at: datetime, talk: int | None, outcome: str | None, recording: str = ""
+    world: World,
+    id_: UUID,
+    *,
+    at: datetime,
+    talk: int | None,
+    outcome: str | None,
+    recording: str = "",
 ) -> None:
     """The stages of a call as its provider tells them; without an outcome it still goes on."""
     stages: list[tuple[str, int, dict[str, Any]]] = [("ringing", 0, {})]
@@ -207,7 +224,10 @@ async def call(
     async with world.db.acquire() as db, db.transaction():
         for type_, seconds, more in stages:
             event = calls.CallEvent(
-                type=type_, call_key=str(id_), at=at + timedelta(seconds=seconds), **more
+                type=type_,
+                call_key=str(id_),
+                at=at + timedelta(seconds=seconds),
+                **more,
             )
             await calls.merge(
                 db, site_id=world.site_id, connection_id=world.connection_ids["pbx"], contact_id=id_, event=event
@@ -293,7 +313,9 @@ async def busy(world: World, *, at: datetime, contacts: int = 60) -> UUID:
             excluded="spam" if n % 23 == 9 else None, rule="alias/1" if kind == "email" else "pool-posterior/1",
         )  # fmt: skip
         state = chance.choices(("delivered", "owed", "dead"), (12, 1, 1))[0]
-        error = {"dead": "HTTP 400: field TITLE is unknown", "owed": "HTTP 503"}.get(state)
+        error = {"dead": "HTTP 400: field TITLE is unknown", "owed": "HTTP 503"}.get(
+            state
+        )
         if n % 23 != 9:
             await delivery(world, id_, at=moment, state=state, error=error)
     await _days(world, chance, at.date())
@@ -320,20 +342,47 @@ async def _days(world: World, chance: random.Random, today: date) -> None:
 async def _story(world: World, at: datetime) -> UUID:
     """A person who came twice, wrote, called and bought; contested by other visitors."""
     visitor, phone, number = uuid4(), "+79161234567", "+74951000001"
-    who = await person(world, at=at, phone=phone, email="ivan@client.example", visitor=str(visitor))
-    await visit(world, at=at - timedelta(days=6, hours=2), visitor=visitor, source=CAMPAIGNS[0])
+    who = await person(
+        world, at=at, phone=phone, email="ivan@client.example", visitor=str(visitor)
+    )
+    await visit(
+        world, at=at - timedelta(days=6, hours=2), visitor=visitor, source=CAMPAIGNS[0]
+    )
     await contact(
         world, at=at - timedelta(days=6, hours=1), kind="email", person_id=who, email="ivan@client.example",
         name="Иван", subject="Вопрос о сроках", text="Когда сможете приехать на замер?", certainty=1.0, rule="alias/1",
     )  # fmt: skip
     call = at - timedelta(minutes=4)
-    own = await visit(world, at=call - timedelta(minutes=9), visitor=visitor, source=CAMPAIGNS[0], number=number)
+    own = await visit(
+        world,
+        at=call - timedelta(minutes=9),
+        visitor=visitor,
+        source=CAMPAIGNS[0],
+        number=number,
+    )
     two = await visit(world, at=call - timedelta(minutes=70), source=CAMPAIGNS[4], number=number, device="desktop", stay=timedelta(minutes=20))  # fmt: skip
     three = await visit(world, at=call - timedelta(minutes=150), source=CAMPAIGNS[3], number=number, stay=timedelta(minutes=12))  # fmt: skip
-    await visit(world, at=call - timedelta(minutes=115), source=CAMPAIGNS[6], number=number, seen=False)
-    await world.db.execute("UPDATE leases SET clicked_at = $2 WHERE session_id = $1", own, call - timedelta(seconds=30))
+    await visit(
+        world,
+        at=call - timedelta(minutes=115),
+        source=CAMPAIGNS[6],
+        number=number,
+        seen=False,
+    )
+    await world.db.execute(
+        "UPDATE leases SET clicked_at = $2 WHERE session_id = $1",
+        own,
+        call - timedelta(seconds=30),
+    )
     await world.db.execute("INSERT INTO events VALUES ($1, $2, $3, 'tel_click', $4)", world.site_id, own, call - timedelta(seconds=30), number)  # fmt: skip
-    why = {"state": "click_quiet", "delay": 30.0, "base": 0.0312, "source": 1.12, "engagement": 1.0, "credited": 0.0}
+    why = {
+        "state": "click_quiet",
+        "delay": 30.0,
+        "base": 0.0312,
+        "source": 1.12,
+        "engagement": 1.0,
+        "credited": 0.0,
+    }
     id_ = await contact(
         world, at=call, person_id=who, caller=phone, name="Иван Петров", number=number, certainty=0.912, talk=184,
         recording="https://pbx.example/rec/1.mp3",
@@ -343,7 +392,9 @@ async def _story(world: World, at: datetime) -> UUID:
             (three, CAMPAIGNS[3], 0.018, {**why, "state": "seen_gone", "base": 0.00009}),
         ],
     )  # fmt: skip
-    await delivery(world, id_, at=call, state="dead", error="HTTP 500: oops", attempts=3)
+    await delivery(
+        world, id_, at=call, state="dead", error="HTTP 500: oops", attempts=3
+    )
     await delivery(world, id_, at=call, attempts=2, error="HTTP 502: bad gateway")
     await world.db.execute(
         "INSERT INTO deals (site_id, id, crm, crm_id, person_id, title, stage, state, amount, currency, manager, "
