@@ -1,0 +1,283 @@
+"""What the REST API takes and gives, as records: read by msgspec, shown by OpenAPI.
+
+Fields may be added; none may change its meaning.
+"""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+Instant = Annotated[datetime, Meta(tz=True, description="RFC 3339 with its offset")]
+Text = Annotated[str, Meta(max_length=255)]
+Money = Annotated[str, Meta(description="a decimal number", examples=["350.20"])]
+
+Told = Annotated[
+    Decimal, Meta(description="a decimal number; a JSON number is taken by its digits")
+]
+
+MOST_DEALS = 500  # in one request
+MOST_COSTS = 5000
+
+
+# Contacts -------------------------------------------------------------------------------
+
+
+class Source(Struct, kw_only=True):
+    """Where somebody came from."""
+
+    channel: str
+    source: str
+    medium: str
+    campaign: str
+    term: str
+    content: str
+
+
+class Candidate(Struct, kw_only=True):
+    """A session that may have made the contact."""
+
+    session: str | None
+    weight: Annotated[float, Meta(ge=0, le=1)]
+
+
+class Call(Struct, kw_only=True):
+    """What is special about a call."""
+
+    answered: bool
+    talk_seconds: int | None
+    ring_seconds: int | None
+    missed: bool
+    outcome: str | None
+    recording: str | None
+    manager: str | None
+    ended: bool
+
+
+class Mail(Struct, kw_only=True, rename={"from_": "from"}):
+    """What is special about a letter."""
+
+    from_: str
+    from_name: str
+    subject: str
+
+
+class Delivery(Struct, kw_only=True):
+    """How far the contact got to a destination."""
+
+    destination: str
+    kind: str
+    state: Literal["owed", "delivered", "dead"]
+    attempts: int
+    last_error: str | None
+
+
+class Contact(Struct, kw_only=True, rename={"from_": "from"}):
+    """One inbound call, letter, form, chat or message."""
+
+    id: str
+    channel: Annotated[str, Meta(description="phone, email, form, chat, telegram, …")]
+    kind: Literal["call", "email", "form", "message"]
+    at: Instant
+    caller: Annotated[str | None, Meta(description="E.164; null when withheld")]
+    from_: str | None
+    number: Annotated[str | None, Meta(description="the tracking number, E.164")]
+    alias: Annotated[str | None, Meta(description="the address that was written to")]
+    name: str
+    email: str | None
+    text: str
+    fields: dict[str, Any]
+    person: str
+    lead: str | None
+    source: Source | None
+    certainty: Annotated[float, Meta(description="the weight of the best candidate")]
+    candidates: list[Candidate]
+    rule: Annotated[str, Meta(description="name and version of the rule that answered")]
+    excluded: Literal["spam", "test", "staff"] | None
+    call: Call | None
+    mail: Mail | None
+    deliveries: list[Delivery]
+    updated: Instant
+
+
+class Contacts(Struct, kw_only=True):
+    """A page of contacts; `next` is null while there are no more."""
+
+    items: list[Contact]
+    next: str | None
+
+
+# Deals ----------------------------------------------------------------------------------
+
+
+class Deal(Struct, kw_only=True):
+    """The CRM's record of a possible or finished sale."""
+
+    id: Annotated[str, Meta(description="the CRM's own id")]
+    crm: Annotated[str, Meta(description="the connection's name, or `api`")]
+    person: str | None
+    lead: str | None
+    title: str
+    stage: str
+    state: Literal["open", "won", "lost"]
+    amount: Money
+    currency: str
+    manager: str
+    opened: Instant
+    closed: Instant | None
+
+
+class Deals(Struct, kw_only=True):
+    """A page of deals; `next` is null while there are no more."""
+
+    items: list[Deal]
+    next: str | None
+
+
+class DealTold(Struct, kw_only=True):
+    """A deal as a CRM tells it; what is left out stays as it is known."""
+
+    id: Annotated[
+        str, Meta(min_length=1, max_length=100, description="the CRM's own id")
+    ]
+    state: Literal["open", "won", "lost"]
+    site: Text | None = None
+    lead: Annotated[str, Meta(max_length=36, description="our lead's id")] | None = None
+    phone: Annotated[str, Meta(max_length=64)] | None = None
+    email: Annotated[str, Meta(max_length=254)] | None = None
+    name: Annotated[Text | None, Meta(description="the person's")] = None
+    title: Text | None = None
+    stage: Annotated[Text | None, Meta(description="the CRM's own word")] = None
+    amount: Told | None = None
+    currency: (
+        Annotated[str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217")] | None
+    ) = None
+    manager: Text | None = None
+    opened: Instant | None = None
+    closed: Instant | None = None
+    updated: Annotated[
+        Instant | None, Meta(description="older news than ours is ignored")
+    ] = None
+
+
+class DealKept(Struct, kw_only=True):
+    """What became of a deal."""
+
+    id: Annotated[str, Meta(description="the CRM's own id")]
+    created: bool
+    changed: bool
+
+
+class DealsKept(Struct, kw_only=True):
+    """What became of each deal, in the order they were told."""
+
+    items: list[DealKept]
+
+
+# Costs ----------------------------------------------------------------------------------
+
+
+class CostRow(Struct, kw_only=True):
+    """What one source cost on one day; labels are those of the site's links."""
+
+    date: date
+    source: Annotated[Text, Meta(min_length=1)]
+    medium: Annotated[Text, Meta(min_length=1)]
+    cost: Told
+    campaign: Text = ""
+    campaign_id: Text = ""
+    content: Text = ""
+    term: Text = ""
+    currency: Annotated[str, Meta(pattern="^([A-Z]{3})?$")] = ""
+    clicks: Annotated[int, Meta(ge=0, le=10**12)] = 0
+    impressions: Annotated[int, Meta(ge=0, le=10**12)] = 0
+
+
+class CostsTold(Struct, kw_only=True):
+    """Costs; they replace what the same origin told of the same days before."""
+
+    rows: Annotated[list[CostRow], Meta(min_length=1, max_length=MOST_COSTS)]
+    site: Text | None = None
+    origin: Annotated[str, Meta(max_length=100)] = "api"
+
+
+class CostsKept(Struct, kw_only=True):
+    """What was written."""
+
+    rows: Annotated[int, Meta(description="days times sources")]
+    days: int
+    since: date | None
+    until: date | None
+    amount: Money
+    currency: str
+
+
+# Reports --------------------------------------------------------------------------------
+
+
+class Figures(Struct, kw_only=True):
+    """What was measured, and what follows from it; null where the divisor is 0."""
+
+    visits: int
+    calls: float
+    missed: float
+    emails: float
+    forms: float
+    messages: float
+    contacts: float
+    leads: float
+    deals: float
+    revenue: Money
+    cost: Money
+    cpl: Money | None
+    cpo: Money | None
+    cr: float | None
+    cr_deal: float | None
+    romi: float | None
+    roas: float | None
+
+
+class ReportRow(Struct, kw_only=True):
+    """A channel, source or campaign in the period and in the one before."""
+
+    channel: str
+    source: str
+    campaign: str
+    now: Figures
+    before: Figures
+
+
+class ChannelReport(Struct, kw_only=True):
+    """Channels, sources or campaigns side by side; days are the site's, both included."""
+
+    level: Literal["channel", "source", "campaign"]
+    since: date
+    until: date
+    before_since: date
+    before_until: date
+    currency: str
+    rows: list[ReportRow]
+    rest: ReportRow | None
+    total: ReportRow
+    foreign: Annotated[
+        dict[str, Money],
+        Meta(description="won deals in other currencies, left out of the revenue"),
+    ]
+    formulas: dict[str, str]
+
+
+# Errors ---------------------------------------------------------------------------------
+
+
+class Trouble(Struct, kw_only=True):
+    """What is wrong, and where."""
+
+    field: str
+    message: str
+
+
+class Refusal(Struct, kw_only=True):
+    """The answer to a request that is refused."""
+
+    error: Trouble
