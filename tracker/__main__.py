@@ -10,7 +10,7 @@ import uvloop
 from tracker import config, log, seal, sites
 from tracker import db as database
 from tracker.destinations import wire
-from tracker.errors import BadInput
+from tracker.errors import BadInput, TrackerError
 from tracker.worker import Worker
 
 logger = logging.getLogger("tracker")
@@ -27,7 +27,10 @@ def main() -> None:
     except BadInput as error:
         sys.exit(str(error))
     log.set_up(settings.log_level)
-    uvloop.run(work(settings))
+    try:
+        uvloop.run(work(settings))
+    except TrackerError as error:  # settings sealed with another key
+        sys.exit(str(error))
 
 
 async def work(settings: config.Settings) -> None:

@@ -6,6 +6,7 @@ took up there (`deals.upsert` knows), and to a person by its contact's phones an
 https://github.com/bitrix24/b24restdocs, api-reference/crm/universal
 """
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from tracker.errors import BadInput, DeliveryFailed
 
 log = logging.getLogger(__name__)
 
+AT_ONCE = 4  # portals
 DEAL = 2  # entityTypeId
 PAGE = 50  # always, says the portal
 MOST_PAGES = 400  # in one go; the rest comes next time
@@ -81,17 +83,27 @@ async def poll_due(
     at: datetime,
 ) -> None:
     """Poll every portal whose turn it is; one that fails does not stop the others."""
+    due = []
     for site in directory.now.by_id.values():
         for connection in site.connections:
             destination = _polled(connection)
             if destination is None:
                 continue
             until = at + timedelta(minutes=destination.poll_minutes)
-            if not await connection_states.claim_poll(
+            if await connection_states.claim_poll(
                 pool, site.id, connection.id, at=at, until=until
             ):
-                continue
-            await _poll(pool, _Poll(site, connection, destination, http, paces, at))
+                due.append(_Poll(site, connection, destination, http, paces, at))
+    room = asyncio.Semaphore(AT_ONCE)
+    await asyncio.gather(*(_guarded(pool, poll, room) for poll in due))
+
+
+async def _guarded(pool: database.Pool, poll: _Poll, room: asyncio.Semaphore) -> None:
+    async with room:
+        try:
+            await _poll(pool, poll)
+        except Exception:  # a bug, or PostgreSQL went away: the next turn comes
+            log.exception("polling crashed", extra={"connection": poll.connection.id})
 
 
 def _polled(connection: sites.Connection) -> Bitrix24 | None:

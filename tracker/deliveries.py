@@ -248,14 +248,37 @@ async def put_off(db: database.Db, delivery: Delivery, *, until: datetime) -> No
     )
 
 
-async def set_batch(
-    db: database.Db, site_id: int, ids_: Collection[UUID], batch: UUID | None
-) -> None:
-    """The upload they go with, known before it begins; None: it certainly did not arrive."""
+async def begin_upload(
+    db: database.Db, claimed: Sequence[Delivery], batch: UUID, *, at: datetime
+) -> set[UUID]:
+    """Write down, before it begins, the upload they go with; the claim begins anew.
+
+    Returns those whose claim is still ours: a claim that ran out may be another worker's.
+    """
+    rows = await db.fetch(
+        """
+        UPDATE deliveries d
+           SET batch = $1, due_at = $5::timestamptz + $6::interval,
+               claimed_until = $5::timestamptz + $6::interval
+          FROM unnest($2::int[], $3::uuid[], $4::int[]) AS c (site_id, id, attempts)
+         WHERE d.site_id = c.site_id AND d.id = c.id AND d.attempts = c.attempts
+           AND d.state = 'owed'
+        RETURNING d.id
+        """,
+        batch,
+        *database.columns([(one.site_id, one.id, one.attempts) for one in claimed], 3),
+        at,
+        CLAIM,
+    )
+    return {row["id"] for row in rows}
+
+
+async def forget_upload(db: database.Db, site_id: int, batch: UUID) -> None:
+    """The upload certainly did not arrive: they may go with another."""
     await db.execute(
-        "UPDATE deliveries SET batch = $3 WHERE site_id = $1 AND id = ANY($2::uuid[])",
+        "UPDATE deliveries SET batch = NULL "
+        "WHERE site_id = $1 AND batch = $2 AND state = 'owed'",
         site_id,
-        list(ids_),
         batch,
     )
 

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeGuard, cast
 from uuid import UUID, uuid4
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 32  # attempts in the air, all destinations together
 LONGEST = 150.0  # seconds one attempt may take; less than deliveries.CLAIM
-LONGEST_BATCH = 480.0  # seconds; also less
+LONGEST_UPLOAD = 240.0  # seconds; less than half of it
 MEND = timedelta(minutes=15)  # between tries of a connection that is at fault
 RECORDING = (
     60  # seconds for which writing down an outcome is tried while PostgreSQL is away
@@ -212,13 +212,16 @@ class Dispatcher:
     ) -> None:
         try:
             await work
-        except AWAY:
+        except (*AWAY, TimeoutError):
             # The claims run out by themselves; what was sent is recognised by its key.
             log.warning("delivery waits: PostgreSQL is away")
+        except Exception:  # a bug of ours: the claims run out, the rest goes on
+            log.exception("dispatch crashed", extra={"connection": stop.connection.id})
+        finally:
+            self._in_air[stop.place] -= 1
+            self.freed.set()
         for one in claimed:  # not when cancelled: `finish` gives those claims up
             self._claimed.pop(one.id, None)
-        self._in_air[stop.place] -= 1
-        self.freed.set()
 
     # One parcel at a time --------------------------------------------------------------
 
@@ -285,6 +288,8 @@ class Dispatcher:
         claimed: Sequence[Delivery],
         at: datetime,
     ) -> None:
+        clock = asyncio.get_running_loop().time
+        began = clock()
         left = await self._look_up(stop, destination, claimed, at)
         loaded: dict[UUID, Parcel] = {}
         outcomes: list[tuple[Delivery, Outcome]] = []
@@ -299,7 +304,8 @@ class Dispatcher:
             outcomes.append((by_id[id_], _unsent(failure, at)))
         await self._settle(stop, outcomes)
         for upload in packed.uploads:
-            await self._upload(stop, destination, upload, by_id, at)
+            now = at + timedelta(seconds=clock() - began)
+            await self._upload(stop, destination, upload, by_id, now)
 
     async def _look_up(
         self,
@@ -318,7 +324,7 @@ class Dispatcher:
         async def ask() -> None:
             found.update(await destination.uploaded(sorted(batches), wire))
 
-        asked = await self._attempt(ask(), wire, at, LONGEST_BATCH / 2)
+        asked = await self._attempt(ask(), wire, at, LONGEST_UPLOAD)
         doubtful = [one for one in claimed if one.batch is not None]
         if asked.failure is not None:
             await self._settle(stop, [(one, asked) for one in doubtful])
@@ -368,20 +374,24 @@ class Dispatcher:
         at: datetime,
     ) -> None:
         batch = uuid4()
-        ids = [id_ for id_, _ in upload.rows]
+        going = [by_id[id_] for id_, _ in upload.rows]
         # Before the upload: whatever happens from here on, its outcome can be asked for.
-        await deliveries.set_batch(self._pool, stop.site.id, ids, batch)
+        ours = await deliveries.begin_upload(self._pool, going, batch, at=at)
+        rows = tuple((id_, values) for id_, values in upload.rows if id_ in ours)
+        if not rows:
+            return
+        upload = replace(upload, rows=rows)
         wire = self._wire(stop)
         outcome = await self._attempt(
-            destination.upload(upload, batch, wire), wire, at, LONGEST_BATCH / 2
+            destination.upload(upload, batch, wire), wire, at, LONGEST_UPLOAD
         )
         if outcome.failure is not None and not isinstance(outcome.failure, Unanswered):
-            await deliveries.set_batch(self._pool, stop.site.id, ids, None)
+            await deliveries.forget_upload(self._pool, stop.site.id, batch)
         await self._settle(
             stop,
             [
                 (by_id[id_], _with_line(outcome, line(upload, values)))
-                for id_, values in upload.rows
+                for id_, values in rows
             ],
         )
 
@@ -390,7 +400,11 @@ class Dispatcher:
     async def _settle(
         self, stop: Stop, outcomes: Sequence[tuple[Delivery, Outcome]]
     ) -> None:
-        """Write the outcomes in one transaction; tried again while PostgreSQL is away."""
+        """Write the outcomes in one transaction; tried again while PostgreSQL is away.
+
+        What they say of the connection comes after it: one row that all attempts share
+        must not be locked together with theirs.
+        """
         if not outcomes:
             return
         chance = self._chance()
@@ -399,11 +413,11 @@ class Dispatcher:
                 async with self._pool.acquire() as db, db.transaction():
                     for delivery, outcome in outcomes:
                         await _write(db, stop, delivery, outcome, chance)
-                    rest = await _tell(db, stop, [outcome for _, outcome in outcomes])
+                rest = await _tell(self._pool, stop, [told for _, told in outcomes])
                 if rest is not None:
                     self._rests[stop.place] = rest
                 return
-            except AWAY:
+            except (*AWAY, TimeoutError, asyncpg.TransactionRollbackError):
                 await asyncio.sleep(1)
         log.error("outcome not written: PostgreSQL is away")
 
@@ -460,7 +474,7 @@ def waits(
 
 
 async def _tell(
-    db: database.Connection, stop: Stop, outcomes: Sequence[Outcome]
+    db: database.Db, stop: Stop, outcomes: Sequence[Outcome]
 ) -> datetime | None:
     """What the attempts say of the connection; returns until when the peer wants peace."""
     for outcome in outcomes:

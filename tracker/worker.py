@@ -43,14 +43,24 @@ class Worker:
         self.refresher = Refresher(pool)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Everything, until `stop` is set; what is in the air is given a little time."""
-        tasks = [asyncio.create_task(self.directory.follow())]
+        """Everything, until `stop` is set; what is in the air is given a little time.
+
+        Raises what following the set-up raises (`seal.WrongKey`): there is no going on then.
+        """
         await self._first_look(stop)
-        tasks += [asyncio.create_task(self._repeat(loop)) for loop in LOOPS]
-        await stop.wait()
-        for task in tasks:
+        follower = asyncio.create_task(self.directory.follow())
+        loops = [asyncio.create_task(self._repeat(loop)) for loop in LOOPS]
+        told = asyncio.create_task(stop.wait())
+        await asyncio.wait({told, follower}, return_when=asyncio.FIRST_COMPLETED)
+        failed = follower.done()
+        for task in (follower, told, *loops):
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*loops, told, return_exceptions=True)
+        await self._finish()
+        if failed:
+            await follower
+
+    async def _finish(self) -> None:
         try:
             await asyncio.wait_for(self.dispatcher.finish(PATIENCE, now), PATIENCE + 1)
         except NOT_NOW:

@@ -12,10 +12,10 @@ import pytest
 from tests.conftest import NOON, Postgres
 from tests.fakes import Trouble
 from tests.fakes.webhook import SECRET, Receiver
-from tests.tracker.owing import House
+from tests.tracker.owing import House, Owed
 from tracker import db as database
 from tracker import worker as workers
-from tracker.seal import Seal
+from tracker.seal import Seal, WrongKey
 from tracker.sites import EMPTY, Directory
 from tracker.worker import Loop, Worker
 
@@ -143,6 +143,55 @@ async def test_postgresql_coming_late_is_waited_for(
         pool.terminate()
         await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         await admin.close()
+
+
+async def test_connections_that_are_cut_are_made_anew(house: House, worker: Worker):
+    async with Receiver() as crm:
+        await house.open(crm=hook(crm))
+
+        async def work() -> None:
+            await house.contact(at=datetime.now(UTC))
+            await until(lambda: len(crm.messages) == 1)
+            admin = await asyncpg.connect(**await address(house))
+            await admin.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            await admin.close()
+            made = await again(lambda: house.contact(at=datetime.now(UTC)))
+            await until(lambda: len(crm.taken) == 2)
+            assert made.contact
+
+        await running(worker, work)
+
+
+async def address(house: House) -> dict[str, str]:
+    row = await house.pool.fetchrow(
+        "SELECT current_database() AS database, "
+        "current_setting('unix_socket_directories') AS host"
+    )
+    assert row is not None
+    return {**row, "user": "postgres"}
+
+
+async def again(work: Callable[[], Awaitable[Owed]]) -> Owed:
+    """Do it until the pool has seen that its connections are gone."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return await work()
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            assert time.monotonic() < deadline
+
+
+async def test_settings_sealed_with_another_key_end_the_worker(
+    house: House, http: aiohttp.ClientSession
+):
+    async with Receiver() as crm:
+        await house.open(crm=hook(crm))
+        other = Directory(house.pool, Seal("another key"))
+        with pytest.raises(WrongKey):
+            await Worker(house.pool, other, http).run(asyncio.Event())
 
 
 async def test_the_months_to_come_have_their_partitions(house: House, worker: Worker):

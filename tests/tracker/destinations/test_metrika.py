@@ -251,6 +251,23 @@ async def test_a_worker_killed_right_after_the_upload_does_not_double_it(house: 
     assert await house.states() == ["delivered"]
 
 
+async def test_rows_whose_claim_ran_out_are_left_to_the_worker_that_has_them_now(
+    house: House,
+):
+    async with Metrika() as fake:
+        await house.open(metrika=counter(fake))
+        visit = await house.visit(ym_client_id=CLIENT_ID)
+        await house.contact((visit, 1.0))
+        place = house.site_id, house.destination("metrika")
+        claimed = await deliveries.claim(house.pool, *place, ordered=False, most=9, at=LATER)  # fmt: skip
+        again = LATER + deliveries.CLAIM
+        await house.carry(again)
+        late = await deliveries.begin_upload(house.pool, claimed, uuid4(), at=again)
+
+    assert late == set()
+    assert len(fake.rows) == 1
+
+
 async def test_while_the_list_of_uploads_is_away_nothing_doubtful_is_sent(house: House):
     async with Metrika() as fake:
         fake.fail(Trouble(done=True, drop=True), on="upload")
