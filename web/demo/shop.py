@@ -126,6 +126,8 @@ async def write(request: web.Request) -> web.Response:
     """Write to the address on the page: a real letter to the real relay."""
     body = await _read(request, Letter)
     outside.site(request.app[keys.DIRECTORY])
+    if "@" not in body.address or any(one.isspace() for one in body.address):
+        raise BadInput("is not an address", field="address")
     settings = request.app[keys.SETTINGS]
     name, local = random.choice(NAMES)  # noqa: S311 - make-believe
     letter = EmailMessage()
