@@ -1,0 +1,89 @@
+"""`skvoz costs`, as a shell runs it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import make
+from tracker import db as database
+
+GOOD = """\
+date,source,medium,campaign,cost
+2026-03-01,yandex,cpc,kitchens,350.20
+2026-03-02,yandex,cpc,kitchens,49.80
+"""
+
+
+@pytest.fixture
+async def environment(
+    pool: database.Pool, database_url: str, tmp_path: Path
+) -> dict[str, str]:
+    await make.site(pool)
+    return os.environ | {
+        "DATABASE_URL": database_url,
+        "SKVOZ_DATA": str(tmp_path / "data"),
+        "SKVOZ_SECRET_KEY": "only for tests",
+    }
+
+
+def skvoz(
+    environment: dict[str, str], *arguments: str, stdin: str = ""
+) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "tracker.cli", "costs", "import", *arguments],
+        env=environment,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+async def test_a_file_is_imported_and_imported_again(
+    environment: dict[str, str], pool: database.Pool, tmp_path: Path
+) -> None:
+    file = tmp_path / "costs.csv"
+    file.write_text(GOOD, encoding="utf-8")
+
+    told = skvoz(environment, str(file), "--site", "acme")
+    again = skvoz(environment, "-", "--site", "acme", "--json", stdin=GOOD)
+
+    assert (told.returncode, told.stdout) == (0, ""), told.stderr
+    assert "400 RUB from 2026-03-01 to 2026-03-02" in told.stderr
+    assert json.loads(again.stdout) == {
+        "rows": 2,
+        "days": 2,
+        "since": "2026-03-01",
+        "until": "2026-03-02",
+        "amount": "400.0000",
+        "currency": "RUB",
+    }
+    assert await pool.fetchval("SELECT sum(amount)::int FROM costs") == 400
+
+
+async def test_a_file_with_a_problem_changes_nothing(
+    environment: dict[str, str], pool: database.Pool
+) -> None:
+    bad = skvoz(
+        environment, "-", "--site", "acme", stdin=GOOD + "2026-03-03,,cpc,x,1\n"
+    )
+
+    assert (bad.returncode, bad.stdout) == (2, "")
+    assert "line 4, column source: is empty" in bad.stderr
+    assert "Traceback" not in bad.stderr
+    assert await pool.fetchval("SELECT count(*) FROM costs") == 0
+
+
+async def test_a_site_or_a_file_that_is_not_there_is_named(
+    environment: dict[str, str],
+) -> None:
+    nobody = skvoz(environment, "-", "--site", "nobody", stdin=GOOD)
+    nowhere = skvoz(environment, "/nowhere.csv", "--site", "acme")
+
+    assert (nobody.returncode, nowhere.returncode) == (2, 2)
+    assert "acme" in nobody.stderr
+    assert "/nowhere.csv: cannot be read" in nowhere.stderr
