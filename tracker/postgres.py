@@ -58,7 +58,7 @@ class Postgres:
             environment=environment,
             folder=self.folder,
             user=self.user,
-            steps=((signal.SIGINT, 3.0), (signal.SIGQUIT, 0.7)),
+            steps=((signal.SIGINT, 2.5), (signal.SIGQUIT, 0.5)),
             at_our_death=signal.SIGINT,
         )
 

@@ -35,7 +35,7 @@ class Program:
     environment: Mapping[str, str]
     folder: Path | None = None  # where it runs; None: where we do
     user: str | None = None
-    steps: tuple[Step, ...] = ((signal.SIGTERM, 5.0),)  # then SIGKILL
+    steps: tuple[Step, ...] = ((signal.SIGTERM, 6.0),)  # then SIGKILL
     at_our_death: signal.Signals = signal.SIGKILL  # sent by the kernel
 
 
