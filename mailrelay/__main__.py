@@ -26,6 +26,7 @@ from tracker.errors import BadInput
 
 log = logging.getLogger(__name__)
 
+READERS = 3  # while one waits for PostgreSQL, another reads
 LAST_TRIES = 5.0  # seconds tries under way have at the end
 
 
@@ -60,11 +61,12 @@ async def main(settings: config.Settings) -> None:
     )
     parser = Parser()
     forwarder = Forwarder(pool, directory, relaying)
-    reader = inbox.Reader(pool, door="mail", read=Letters(directory, parser).read)
-    reception.on_kept(forwarder.wake, reader.wake)
+    read = Letters(directory, parser).read
+    readers = [inbox.Reader(pool, door="mail", read=read) for _ in range(READERS)]
+    reception.on_kept(forwarder.wake, *(reader.wake for reader in readers))
     jobs = [
         directory.follow(),
-        reader.run(),
+        *(reader.run() for reader in readers),
         forwarder.run(),
         relay.refusals.run(pool),
         Watch(pool, relaying, at=datetime.now(UTC)).run(),

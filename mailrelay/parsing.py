@@ -23,7 +23,7 @@ from mailrelay import messages
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 20.0  # seconds for one letter, the child's start included
+PATIENCE = 8.0  # seconds for one try, the child's start included; two fit into a claim
 MEMORY = 2 << 30  # bytes of address space; a 35 MB letter takes a few hundred MB
 LENGTH = 4
 _DIED = (OSError, EOFError, RuntimeError)  # the last is uvloop's for a closed pipe

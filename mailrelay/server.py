@@ -12,6 +12,7 @@ import ssl
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, ClassVar, cast
+from uuid import UUID
 
 from aiosmtpd.smtp import SMTP
 
@@ -379,6 +380,16 @@ class Conversation(SMTP):
         content = await self._content()
         # The deadlines of reading are over; saving has its own.
         self._reset_timeout()
+        self.relay.held += len(content)
+        try:
+            id_ = await self._keep(content, sender, recipients)
+        finally:
+            self.relay.held -= len(content)
+        await self.push(replies.queued(id_))
+
+    async def _keep(
+        self, content: bytes, sender: str, recipients: tuple[Recipient, ...]
+    ) -> UUID:
         self._check_header(rewrite.head(content), recipients)
         arrival = Arrival(
             content=content,
@@ -389,7 +400,7 @@ class Conversation(SMTP):
             protocol="ESMTPS" if self._secure else "ESMTP" if self._esmtp else "SMTP",
             at=datetime.now(UTC),
         )
-        await self.push(replies.queued(await self.relay.reception.keep(arrival)))
+        return await self.relay.reception.keep(arrival)
 
     async def _content(self) -> bytes:
         """The message with its dots un-stuffed; only CRLF.CRLF ends it."""

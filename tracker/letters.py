@@ -348,19 +348,21 @@ async def stuck(
     older: timedelta = timedelta(minutes=15),
     most: int = 100,
 ) -> list[Stuck]:
-    """Letters owed for longer than `older`, dead ones, and those that bounced later."""
+    """Letters owed for longer than `older`, dead ones, and those that bounced lately."""
     rows = await db.fetch(
         """
         SELECT site_id, id, inbox_id, recipient, mailbox_id, state, attempts, created_at,
                due_at, last_code, last_error, bounced_at
           FROM forwards
-         WHERE (state = 'dead' OR (state = 'owed' AND created_at <= $1) OR bounced_at IS NOT NULL)
+         WHERE (state = 'dead' OR (state = 'owed' AND created_at <= $1)
+                OR (bounced_at IS NOT NULL AND created_at > $4))
            AND ($2::int IS NULL OR site_id = $2)
          ORDER BY created_at LIMIT $3
         """,
         at - older,
         site_id,
         most,
+        at - RETURN_DAYS,
     )
     return [Stuck(**row) for row in rows]
 

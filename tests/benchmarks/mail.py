@@ -84,7 +84,7 @@ class Client(asyncio.Protocol):
                 self.done.append(now - self.began)
             self.began = now
             self.serial += 1
-            recipient = self.recipients[hash((self.name, self.serial)) % ALIASES]
+            recipient = self.secrets.choice(self.recipients)
             envelope = f"MAIL FROM:<ivan@client.example> SIZE={len(FILLER)}\r\nRCPT TO:<{recipient}>\r\nDATA\r\n"
             self.transport.write(envelope.encode())
             self.expected = [b"250", b"250", b"354"]
@@ -99,7 +99,9 @@ class Client(asyncio.Protocol):
         return head.encode() + FILLER + b".\r\n"
 
 
-async def ask(port: int, seconds: float, connections: int, recipients: list[str]) -> dict[str, float]:
+async def ask(
+    port: int, seconds: float, connections: int, recipients: list[str]
+) -> dict[str, float]:
     """Letters a second, and the 99th percentile of the time each took, in milliseconds."""
     loop = asyncio.get_running_loop()
     done: list[float] = []
@@ -226,7 +228,11 @@ async def prepare(url: str) -> list[str]:
         connection,
         [
             aliases.Minting(
-                token=one.token, site_id=site_id, mailbox_id=mailbox_id, base="info", minted_at=now
+                token=one.token,
+                site_id=site_id,
+                mailbox_id=mailbox_id,
+                base="info",
+                minted_at=now,
             )
             for one in minted
         ],
@@ -240,9 +246,7 @@ def main(seconds: float = 4, connections: int = 50, rounds: int = 3) -> dict[str
     with postgres() as url:
         recipients = asyncio.run(prepare(url))
         with serving(run_bare) as bare, serving(run_ours, url) as ours:
-            asked = {
-                name: [] for name in ("bare", "ours")
-            }  # type: dict[str, list[dict[str, float]]]
+            asked: dict[str, list[dict[str, float]]] = {"bare": [], "ours": []}
             for _ in range(rounds):
                 for name, port in (("bare", bare), ("ours", ours)):
                     asked[name].append(

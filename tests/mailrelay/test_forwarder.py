@@ -9,7 +9,7 @@ from mailrelay import forwarder as forwarding
 from mailrelay import outcomes
 from mailrelay.alerts import Watch
 from mailrelay.forwarder import Administrator, Forwarder, Relaying
-from tests import outage
+from tests import make, outage
 from tests.fakes.smtp import NextHop
 from tests.mailrelay import raw
 from tests.mailrelay.town import DOMAIN, LETTER, Town
@@ -182,8 +182,6 @@ async def test_stopping_gives_back_what_was_not_finished(town: Town) -> None:
 
 
 async def _with_hop(town: Town, address: str) -> Forwarder:
-    from tests import make
-
     await town.pool.execute(
         "UPDATE mailboxes SET next_hop = $1", make.SEAL.close(address)
     )

@@ -3,11 +3,13 @@
 import asyncio
 import json
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 
 from mailrelay import rewrite
 from mailrelay.limits import Limits
+from numberpool import aliases
 from tests import outage
 from tests.mailrelay.town import DOMAIN, HOST, IVAN, LETTER, Town
 
@@ -101,8 +103,6 @@ async def test_a_recipient_is_refused_at_once_with_the_reason(town: Town) -> Non
 
 
 def _valid_token() -> str:
-    from numberpool import aliases
-
     return aliases.mint("info").token
 
 
@@ -526,8 +526,6 @@ async def test_at_the_end_the_idle_are_told_and_a_letter_under_way_is_finished(
 
 
 def test_the_marker_is_ours_alone() -> None:
-    from uuid import UUID
-
     it = rewrite.Mark(forward_id=UUID(int=7), site_id=1, mailbox_id=2)
     field = f"X-Track-Id: {rewrite.mark(b'a' * 32, it)}\r\n".encode()
 
