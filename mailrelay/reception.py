@@ -136,12 +136,7 @@ class Reception:
         found = await self._lookups.add(token)
         if found is None or found.retired:
             raise UnknownAddress("no such address here")
-        site = self._directory.by_id(found.site_id)
-        if site is None or site.mailbox(found.mailbox_id) is None:
-            await self._directory.look_again()
-            site = self._directory.by_id(found.site_id)
-        if site is None:
-            raise UnknownAddress("no such address here")
+        await self._expect_site(found.site_id)
         recipient = Recipient(
             role="alias",
             address=folded,
@@ -155,6 +150,18 @@ class Reception:
             self._known.clear()
         self._known[folded] = (moment + REMEMBERED, recipient)
         return recipient
+
+    async def _expect_site(self, site_id: int) -> None:
+        """An alias of a site that was taken away is unknown; one we cannot judge waits."""
+        if self._directory.by_id(site_id) is not None:
+            return
+        before = self._directory.now
+        await self._directory.look_again()
+        if self._directory.by_id(site_id) is not None:
+            return
+        if self._directory.now is before:  # it could not be read anew just now
+            raise Unavailable("the set-up is not known")
+        raise UnknownAddress("no such address here")
 
     async def _look_up(self, tokens: list[str]) -> list[aliases.Found | None]:
         try:

@@ -12,6 +12,7 @@ from mailrelay.limits import Limits
 from numberpool import aliases
 from tests import outage
 from tests.mailrelay.town import DOMAIN, HOST, IVAN, LETTER, Town
+from tracker import sites
 
 SMUGGLED = "MAIL FROM:<evil@x.example>\r\nRCPT TO:<boss@acme.example>\r\nDATA\r\nSubject: evil\r\n\r\nevil\r\n.\r\n"
 SEVEN = [
@@ -345,6 +346,26 @@ async def test_without_postgresql_it_says_try_later_and_recovers_by_itself(
     assert (await talk.letter(alias, other)).startswith("250 2.0.0 ")
     await talk.close()
     assert await town.states() == ["owed", "owed"]
+
+
+async def test_an_alias_is_not_called_unknown_because_the_set_up_is(town: Town) -> None:
+    alias = await town.alias()
+    known, town.directory.now = town.directory.now, sites.EMPTY
+    town.directory._looked = (
+        asyncio.get_running_loop().time()
+    )  # not to be read anew now
+
+    assert (await town.send(alias)).startswith("451 4.3.0 ")
+    town.directory.now = known
+    assert (await town.send(alias)).startswith("250 2.0.0 ")
+
+
+async def test_an_alias_of_a_site_that_was_taken_away_is_unknown(town: Town) -> None:
+    alias = await town.alias()
+    town.directory.now = sites.EMPTY
+    await town.pool.execute("DELETE FROM sites")
+
+    assert (await town.send(alias)).startswith("550 5.1.1 ")
 
 
 async def test_a_client_that_leaves_before_the_answer_has_its_letter_kept_once(
