@@ -1,10 +1,21 @@
-"""Contacts in the order they came, for scripts that follow them by the REST API."""
+"""Contacts in the order they came, for scripts that follow them by the REST API.
 
+A place in that order is given while the contact is being written, so a contact may become
+visible after one with a later place. A page that has a next one waits for such: who follows
+the cursors misses nothing.
+"""
+
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from tracker import db as database
+
+SETTLED = timedelta(minutes=1)  # no contact takes so long to be written
+PATIENCE = 1.0  # seconds to wait for those that are being written
+LOOK_AGAIN = 0.01  # seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,23 +28,57 @@ class Filter:
     channel: str | None = None  # the contact channel: phone, email, form, telegram, …
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Contacts, and the place to go on from; None while there are no more."""
+
+    ids: list[UUID]
+    next: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    seq: int
+    id: UUID
+    updated_at: datetime
+
+
 async def contacts(
-    db: database.Db,
+    pool: database.Pool,
     site_id: int,
     wanted: Filter,
     *,
     after: int | None,
     limit: int,
     newest_first: bool = False,
-) -> list[tuple[int, UUID]]:
-    """Contacts beyond a place in the order of arrival, each with its own place.
+    at: datetime,
+) -> Page:
+    """A page beyond a place; with `newest_first` the order is turned round."""
+    order = "DESC" if newest_first else "ASC"
+    rows = await _rows(pool, site_id, wanted, after, limit, order)
+    if len(rows) <= limit:
+        return Page([row.id for row in rows], None)
+    if not newest_first and rows[limit - 1].updated_at > at - SETTLED:
+        settled = await _settle(pool)
+        rows = await _rows(pool, site_id, wanted, after, limit, order)
+        if not settled:
+            return Page([row.id for row in rows[:limit]], None)
+    return Page([row.id for row in rows[:limit]], rows[limit - 1].seq)
 
-    With `newest_first` the order is turned round, and `after` means earlier ones.
-    """
-    beyond, order = ("<", "DESC") if newest_first else (">", "ASC")
-    rows = await db.fetch(
+
+async def _rows(
+    pool: database.Pool,
+    site_id: int,
+    wanted: Filter,
+    after: int | None,
+    limit: int,
+    order: str,
+) -> Sequence[_Row]:
+    """The page and one more."""
+    beyond = "<" if order == "DESC" else ">"
+    rows = await pool.fetch(
         f"""
-        SELECT seq, id FROM contacts
+        SELECT seq, id, updated_at FROM contacts
          WHERE site_id = $1 AND ($2::bigint IS NULL OR seq {beyond} $2)
            AND ($3::timestamptz IS NULL OR at >= $3)
            AND ($4::timestamptz IS NULL OR at < $4)
@@ -47,6 +92,33 @@ async def contacts(
         wanted.until,
         wanted.kind,
         wanted.channel,
-        limit,
+        limit + 1,
     )
-    return [(row["seq"], row["id"]) for row in rows]
+    return [_Row(**row) for row in rows]
+
+
+async def _settle(pool: database.Pool) -> bool:
+    """Wait until whoever writes contacts now has finished; False when it takes too long.
+
+    A transaction holds this lock from before it takes a place until it has ended.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + PATIENCE
+    writing = await _writing(pool)
+    while writing:
+        if loop.time() > deadline:
+            return False
+        await asyncio.sleep(LOOK_AGAIN)
+        writing &= await _writing(pool)
+    return True
+
+
+async def _writing(pool: database.Pool) -> set[str]:
+    rows = await pool.fetch(
+        """
+        SELECT virtualtransaction FROM pg_locks
+         WHERE relation = 'contacts'::regclass AND mode = 'RowExclusiveLock' AND granted
+           AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        """
+    )
+    return {row["virtualtransaction"] for row in rows}

@@ -1,11 +1,11 @@
 """Which days of which site the reports must be made anew for.
 
-Marked by whatever changes a figure; `reports.refreshing` counts the days and takes the marks
-away. A mark's version changes whenever the day is marked again, so that only a mark that was
-there before the counting began is taken away after it.
+Whatever changes a figure adds a mark; marks are rows of their own, so writers never wait for
+each other. `reports.refreshing` counts the days and takes away the marks that it saw before
+it began; those of changes that were not yet visible then stay.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
@@ -15,12 +15,12 @@ from tracker.sites import Site
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
+class Marked:
     """A day to be counted anew."""
 
     site_id: int
     day: date
-    version: str
+    marks: tuple[int, ...]  # their ids, in order
     timezone: ZoneInfo  # of the site
 
 
@@ -32,63 +32,48 @@ async def mark(db: database.Db, site: Site, *moments: datetime | None) -> None:
 
 async def mark_days(db: database.Db, days: Iterable[tuple[int, date]]) -> None:
     """Days of the calendars of sites, given by the site's id."""
-    # Sorted, so that two who mark the same days never wait for each other in a circle.
     await db.execute(
-        "INSERT INTO stale_days (site_id, day) SELECT * FROM unnest($1::int[], $2::date[]) "
-        "ON CONFLICT (site_id, day) DO UPDATE SET since = now()",
+        "INSERT INTO stale_days (site_id, day) SELECT * FROM unnest($1::int[], $2::date[])",
         *database.columns(sorted(set(days)), 2),
     )
 
 
 async def mark_span(db: database.Db, site_id: int, since: date, until: date) -> None:
-    """All days from one to the other, where they are not marked yet."""
+    """All days from one to the other, both included."""
     await db.execute(
-        """
-        INSERT INTO stale_days (site_id, day)
-        SELECT $1, day::date FROM generate_series($2::date, $3::date, '1 day') AS day
-        ON CONFLICT DO NOTHING
-        """,
+        "INSERT INTO stale_days (site_id, day) "
+        "SELECT $1, day::date FROM generate_series($2::date, $3::date, '1 day') AS day",
         site_id,
         since,
         until,
     )
 
 
-async def marks(db: database.Db) -> list[Mark]:
+async def marked(db: database.Db) -> list[Marked]:
     """All days that are marked, the latest first."""
     rows = await db.fetch(
         """
-        SELECT d.site_id, d.day, d.xmin::text AS version, s.timezone
+        SELECT d.site_id, d.day, array_agg(d.id ORDER BY d.id) AS marks, s.timezone
           FROM stale_days d JOIN sites s ON s.id = d.site_id
+         GROUP BY d.site_id, d.day, s.timezone
          ORDER BY d.day DESC, d.site_id
         """
     )
     return [
-        Mark(
+        Marked(
             site_id=row["site_id"],
             day=row["day"],
-            version=row["version"],
+            marks=tuple(row["marks"]),
             timezone=ZoneInfo(row["timezone"]),
         )
         for row in rows
     ]
 
 
-async def version(db: database.Db, site_id: int, day: date) -> str | None:
-    """The day's mark as it is now; None when it is gone."""
-    found: str | None = await db.fetchval(
-        "SELECT xmin::text FROM stale_days WHERE site_id = $1 AND day = $2",
-        site_id,
-        day,
-    )
-    return found
-
-
-async def unmark(db: database.Db, site_id: int, day: date, version: str) -> None:
-    """Take the mark away, unless the day was marked again."""
+async def unmark(db: database.Db, site_id: int, marks: Collection[int]) -> None:
+    """Take these marks away; changes they told of are in the reports."""
     await db.execute(
-        "DELETE FROM stale_days WHERE site_id = $1 AND day = $2 AND xmin::text = $3",
+        "DELETE FROM stale_days WHERE site_id = $1 AND id = ANY($2::bigint[])",
         site_id,
-        day,
-        version,
+        list(marks),
     )

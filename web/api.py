@@ -102,7 +102,6 @@ async def get_contacts(request: web.Request) -> web.Response:
     """A page of contacts in the order they came."""
     site = await _asked_site(request)
     order = _choice(request, "order", ("asc", "desc")) or "asc"
-    limit = _limit(request)
     wanted = feed.Filter(
         since=_moment(request, "since"),
         until=_moment(request, "until"),
@@ -115,11 +114,12 @@ async def get_contacts(request: web.Request) -> web.Response:
         site.id,
         wanted,
         after=_after(request, f"contacts-{order}"),
-        limit=limit + 1,
+        limit=_limit(request),
         newest_first=order == "desc",
+        at=datetime.now(UTC),
     )
-    items = await views.contacts(pool, site.id, [id_ for _, id_ in found[:limit]])
-    return _answer({"items": items, "next": _next(f"contacts-{order}", found, limit)})
+    items = await views.contacts(pool, site.id, found.ids)
+    return _answer({"items": items, "next": _cursor(f"contacts-{order}", found.next)})
 
 
 async def get_contact(request: web.Request) -> web.Response:
@@ -153,7 +153,8 @@ async def get_deals(request: web.Request) -> web.Response:
         state=_choice(request, "state", deals.STATES),
     )
     items = await views.deals(pool, site.id, [id_ for _, id_ in found[:limit]])
-    return _answer({"items": items, "next": _next("deals", found, limit)})
+    place = found[limit - 1][0] if len(found) > limit else None
+    return _answer({"items": items, "next": _cursor("deals", place)})
 
 
 async def post_deals(request: web.Request) -> web.Response:
@@ -433,11 +434,11 @@ def _after(request: web.Request, kind: str) -> int | None:
     return int(place)
 
 
-def _next(kind: str, found: Sequence[tuple[int, UUID]], limit: int) -> str | None:
-    """The cursor behind the page, if there is more."""
-    if len(found) <= limit:
+def _cursor(kind: str, place: int | None) -> str | None:
+    """The place as a word that only we read."""
+    if place is None:
         return None
-    text = f"{kind}:{found[limit - 1][0]}"
+    text = f"{kind}:{place}"
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 

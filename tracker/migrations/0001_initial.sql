@@ -505,12 +505,13 @@ CREATE TABLE daily (
     PRIMARY KEY (site_id, day, source_id)
 );
 
+-- One row a change, so that those who change something never wait for each other.
 CREATE TABLE stale_days (
     site_id int NOT NULL,
+    id      bigint GENERATED ALWAYS AS IDENTITY,
     day     date NOT NULL,
-    since   timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (site_id, day)
-);
+    PRIMARY KEY (site_id, id)
+) WITH (autovacuum_vacuum_scale_factor = 0.02);
 
 -- A change of what owners set up is told to every process that keeps it in memory.
 CREATE FUNCTION tell_config() RETURNS trigger LANGUAGE plpgsql AS $$

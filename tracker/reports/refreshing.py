@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from tracker import db as database
 from tracker import ids, stale
 from tracker.reports import rollup
-from tracker.stale import Mark
+from tracker.stale import Marked
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,9 @@ class Refresher:
         self._pool = pool
         self._caught_up = False
         self._newest: dict[Key, UUID] = {}  # the latest session of a running day
-        self._made: dict[Key, tuple[str, UUID | None]] = {}  # from which state
+        self._made: dict[
+            Key, tuple[int, UUID | None]
+        ] = {}  # the mark kept, and the session
         self._rest: dict[Key, float] = {}  # until when (the loop's clock)
 
     async def refresh(self, *, at: datetime) -> int:
@@ -45,11 +47,11 @@ class Refresher:
         moment = asyncio.get_running_loop().time()
         self._rest = {key: end for key, end in self._rest.items() if end > moment}
         made = 0
-        for mark in await stale.marks(self._pool):
+        for one in await stale.marked(self._pool):
             if made >= MOST:
                 break
-            if self._due(mark, at):
-                made += await self._make(mark, at)
+            if self._due(one, at):
+                made += await self._make(one, at)
         return made
 
     async def _mark_running(self, at: datetime) -> None:
@@ -82,35 +84,33 @@ class Refresher:
             await stale.mark_days(self._pool, fresh)
         self._newest = newest
 
-    def _due(self, mark: Mark, at: datetime) -> bool:
-        key = mark.site_id, mark.day
-        if key in self._made and _over(mark, at):
+    def _due(self, one: Marked, at: datetime) -> bool:
+        key = one.site_id, one.day
+        if key in self._made and _over(one, at):
             return True  # the last look at a day that was running
         if key in self._rest:
             return False
-        return self._made.get(key) != (mark.version, self._newest.get(key))
+        made = self._made.get(key)
+        return made is None or one.marks != made[:1] or self._newest.get(key) != made[1]
 
-    async def _make(self, mark: Mark, at: datetime) -> bool:
+    async def _make(self, one: Marked, at: datetime) -> bool:
         """Count the day; False when another worker is at it."""
-        key = mark.site_id, mark.day
+        key = one.site_id, one.day
         began, newest = asyncio.get_running_loop().time(), self._newest.get(key)
-        over = _over(mark, at)
+        # A running day keeps a mark, so that it is counted a last time even if this worker
+        # is gone by then.
+        kept = () if _over(one, at) else one.marks[-1:]
         async with self._pool.acquire() as db, db.transaction():
             if not await rollup.try_lock(db, *key):
                 return False
-            version = await stale.version(db, *key)
-            if version is None:
-                return False
             await rollup.rebuild_day(db, *key)
-            if over:
-                await stale.unmark(db, *key, version)
+            await stale.unmark(db, one.site_id, set(one.marks) - set(kept))
         moment = asyncio.get_running_loop().time()
         self._rest[key] = moment + max(SHARE * (moment - began), LEAST_REST)
-        if over:
-            self._made.pop(key, None)
-        else:
-            self._made[key] = version, newest
-        log.debug("day counted", extra={"site": mark.site_id, "day": str(mark.day)})
+        self._made.pop(key, None)
+        if kept:
+            self._made[key] = kept[0], newest
+        log.debug("day counted", extra={"site": one.site_id, "day": str(one.day)})
         return True
 
 
@@ -146,9 +146,9 @@ async def catch_up(pool: database.Pool) -> None:
         await stale.mark_span(pool, row["id"], since, until)
 
 
-def _over(mark: Mark, at: datetime) -> bool:
+def _over(one: Marked, at: datetime) -> bool:
     """Whether no more visits of this day can come."""
-    return at >= rollup.midnight(mark.day + rollup.DAY, mark.timezone) + GRACE
+    return at >= rollup.midnight(one.day + rollup.DAY, one.timezone) + GRACE
 
 
 def _local(at: datetime, timezone: ZoneInfo) -> date:

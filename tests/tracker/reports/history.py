@@ -221,12 +221,7 @@ class History:
             Decimal(amount),
         )
         self.costs.append((day, source_id, Decimal(amount)))
-        await self.db.execute(
-            "INSERT INTO stale_days VALUES ($1, $2) ON CONFLICT (site_id, day) "
-            "DO UPDATE SET since = now()",
-            self.site.id,
-            day,
-        )
+        await stale.mark_days(self.db, [(self.site.id, day)])
 
     def expected(self) -> dict[tuple[date, int], dict]:
         """The daily rows as plain Python counts them."""
