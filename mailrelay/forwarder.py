@@ -1,18 +1,19 @@
 """Accepted letters on their way to the real mailboxes: claimed, tried, tried again.
 
 What is owed is a row; claiming pushes its due time ahead and a beat keeps it there while the
-try lasts, so a process that dies leaves nothing to clean up. Each next hop has a lane: a few
-tries at a time, and after failures to reach it only a single probe, while the rest wait
-without using up their tries.
+try lasts, so a process that dies leaves nothing to clean up. Each next hop has a lane
+(`lanes`): a few tries at a time, and after failures to reach it only a single probe, while
+the rest wait without using up their tries.
 """
 
 import asyncio
 import logging
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from mailrelay import courier, hops, outcomes, reading, rewrite
+from mailrelay.lanes import Lane
 from mailrelay.outcomes import Outcome
 from mailrelay.reception import AWAY
 from tracker import db as database
@@ -22,16 +23,12 @@ from tracker.letters import Forward
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 5  # tries at one hop
-WAITING = 15  # letters in hand for one hop
 HANDS = 100  # letters in hand for all
 TAKE = 10  # letters a claim
 LEASE = timedelta(seconds=30)  # after which another process may take over
 BEAT = 10.0  # seconds between renewals of the lease
 POLL = 1.0  # seconds; `wake` makes it sooner
 PATIENCE = 1200.0  # seconds for one try with all its stages
-TRIPS = 3  # failures to reach a hop before the breaker opens
-LONGEST_BREAK = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,42 +49,6 @@ class Relaying:
     administrator: Administrator
 
 
-LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(slots=True)
-class _Lane:
-    """One next hop as this process sees it."""
-
-    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
-    in_hand: int = 0
-    failures: int = 0  # to reach it, in a row
-    closed_until: datetime = LONG_AGO
-    probing: bool = False
-
-    @property
-    def broken(self) -> bool:
-        return self.failures >= TRIPS
-
-    def full(self, at: datetime) -> bool:
-        """Whether no letter should be claimed for it now."""
-        if self.broken:
-            return self.probing or at < self.closed_until or self.in_hand > 0
-        return self.in_hand >= WAITING
-
-    def told(self, outcome: Outcome, at: datetime, *, probe: bool) -> None:
-        """Learn from a try; one that began before the breaker opened tells nothing new."""
-        if not outcome.unreachable:
-            self.failures = 0
-            return
-        if self.broken and not probe:
-            return
-        self.failures += 1
-        if self.broken:
-            wait = timedelta(minutes=1) * 2 ** min(self.failures - TRIPS, 10)
-            self.closed_until = at + min(wait, LONGEST_BREAK)
-
-
 class Forwarder:
     """Hands letters on until cancelled."""
 
@@ -97,7 +58,7 @@ class Forwarder:
         self._pool = pool
         self._directory = directory
         self._relaying = relaying
-        self._lanes: dict[str, _Lane] = {}
+        self._lanes: dict[str, Lane] = {}
         self._under_way: dict[asyncio.Task[None], Forward] = {}
         self._more = asyncio.Event()
 
@@ -183,8 +144,8 @@ class Forwarder:
 
     # Lanes ---------------------------------------------------------------------------
 
-    def _lane(self, next_hop: str) -> _Lane:
-        return self._lanes.setdefault(next_hop, _Lane())
+    def _lane(self, next_hop: str) -> Lane:
+        return self._lanes.setdefault(next_hop, Lane())
 
     def _busy(self, at: datetime) -> list[tuple[int, int]]:
         """Mailboxes behind hops that can take no more now."""
@@ -240,7 +201,7 @@ class Forwarder:
         return mailbox.forward_to, mailbox.next_hop
 
     async def _through(
-        self, lane: _Lane, forward: Forward, address: str, next_hop: str, at: datetime
+        self, lane: Lane, forward: Forward, address: str, next_hop: str, at: datetime
     ) -> None:
         if lane.broken and (lane.probing or at < lane.closed_until):
             await letters.release(
