@@ -4,7 +4,6 @@ import os
 import pwd
 import shutil
 import subprocess
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import asyncpg
 import pytest
 import redis.asyncio
 
+from tests.tracker import houses
 from tracker import embedded, engines, orphans
 from tracker.embedded import Unsafe
 from tracker.engines import EngineFailed
@@ -28,7 +28,7 @@ def silent(text: str) -> None:
 @pytest.fixture(scope="module")
 def made() -> Iterator[Path]:
     """Where data that were made once are kept."""
-    folder = Path(tempfile.mkdtemp(prefix="skvoz-made-"))
+    folder = houses.quick_folder("skvoz-made-")
     yield folder / "data"
     shutil.rmtree(folder)
 
@@ -41,7 +41,7 @@ async def data(made: Path) -> AsyncIterator[Path]:
         made.mkdir()
         await engines.start_postgres(crew, made, silent)
         await crew.stop()
-    folder = Path(tempfile.mkdtemp(prefix="skvoz-data-"))
+    folder = houses.quick_folder("skvoz-data-")
     subprocess.run(["cp", "-a", made, folder / "data"], check=True)
     yield folder / "data"
     shutil.rmtree(folder)
