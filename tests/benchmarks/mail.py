@@ -47,9 +47,12 @@ FILLER = ("Здравствуйте, сколько стоит доставка?
 class Client(asyncio.Protocol):
     """One connection that sends letter after letter, pipelined as far as SMTP allows."""
 
-    def __init__(self, recipients: list[str], done: list[float]) -> None:
+    def __init__(
+        self, recipients: list[str], done: list[float], trouble: list[str]
+    ) -> None:
         self.recipients = recipients
         self.done = done
+        self.trouble = trouble
         self.buffer = b""
         self.serial = 0
         self.began = 0.0
@@ -67,7 +70,9 @@ class Client(asyncio.Protocol):
                 continue
             code = self.expected.pop(0)
             if not line.startswith(code):
-                raise SystemExit(f"expected {code!r}, got {line!r}")
+                self.transport.abort()
+                self.trouble.append(f"expected {code!r}, got {line!r}")
+                return
             if not self.expected:
                 self.next(code)
 
@@ -84,7 +89,7 @@ class Client(asyncio.Protocol):
                 self.done.append(now - self.began)
             self.began = now
             self.serial += 1
-            recipient = self.secrets.choice(self.recipients)
+            recipient = secrets.choice(self.recipients)
             envelope = f"MAIL FROM:<ivan@client.example> SIZE={len(FILLER)}\r\nRCPT TO:<{recipient}>\r\nDATA\r\n"
             self.transport.write(envelope.encode())
             self.expected = [b"250", b"250", b"354"]
@@ -105,10 +110,11 @@ async def ask(
     """Letters a second, and the 99th percentile of the time each took, in milliseconds."""
     loop = asyncio.get_running_loop()
     done: list[float] = []
+    trouble: list[str] = []
     transports = []
     for _ in range(connections):
         transport, _ = await loop.create_connection(
-            partial(Client, recipients, done), "127.0.0.1", port
+            partial(Client, recipients, done, trouble), "127.0.0.1", port
         )
         transports.append(transport)
     await asyncio.sleep(0.5)  # warm
@@ -117,6 +123,8 @@ async def ask(
     rate, times = len(done) / seconds, sorted(done)
     for transport in transports:
         transport.abort()
+    if trouble:
+        raise RuntimeError(trouble[0])
     return {"rate": rate, "p99_ms": times[int(len(times) * 0.99)] * 1000}
 
 
