@@ -3,6 +3,7 @@
 Read by the contact's page only. The journey of the person is `journeys.of_person`.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -81,6 +82,18 @@ class Held:
     clicked_at: datetime | None
     left_at: datetime | None
     shared: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """A visit in one line."""
+
+    id: UUID
+    started_at: datetime
+    device: str
+    channel: str
+    source: str
+    campaign: str
 
 
 async def get(db: database.Db, site_id: int, contact_id: UUID) -> Contact | None:
@@ -163,3 +176,21 @@ async def held_around(
         MOST_LEASES,
     )
     return [Held(**row) for row in rows]
+
+
+async def sessions(
+    db: database.Db, site_id: int, ids_: Collection[UUID]
+) -> dict[UUID, Session]:
+    """These visits, by their ids."""
+    rows = await db.fetch(
+        """
+        SELECT v.id, v.started_at, v.device, coalesce(s.channel, '') AS channel,
+               coalesce(s.source, '') AS source, coalesce(s.campaign, '') AS campaign
+          FROM sessions v
+          LEFT JOIN sources s ON s.site_id = v.site_id AND s.id = v.source_id
+         WHERE v.site_id = $1 AND v.id = ANY($2::uuid[])
+        """,
+        site_id,
+        list(ids_),
+    )
+    return {row["id"]: Session(**row) for row in rows}

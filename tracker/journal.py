@@ -18,7 +18,8 @@ PAGE = 50  # rows
 MOST_PAGE = 500
 LIVE_WINDOW = timedelta(days=2)  # a contact older than this is not followed live
 MOST_CHANGES = 500  # rows of one look
-MOST_SOURCES = 300  # suggestions
+MOST_SOURCES = 300  # suggestions …
+MOST_LOOKED_AT = 20_000  # … out of so many rows: their number has no other bound
 LONGEST_SEARCH = 100  # characters
 
 _PHONE_LIKE = re.compile(r"[\d\s()+.\-\u2010-\u2015]+")
@@ -223,8 +224,12 @@ async def any_contact(db: database.Db, site_id: int) -> bool:
 async def sources(db: database.Db, site_id: int) -> list[str]:
     """Names of the site's sources, for suggestions."""
     rows = await db.fetch(
-        "SELECT DISTINCT source FROM sources WHERE site_id = $1 ORDER BY source LIMIT $2",
+        """
+        SELECT DISTINCT source FROM (SELECT source FROM sources WHERE site_id = $1 LIMIT $3) AS s
+         ORDER BY source LIMIT $2
+        """,
         site_id,
         MOST_SOURCES,
+        MOST_LOOKED_AT,
     )
     return [row["source"] for row in rows]

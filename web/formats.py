@@ -38,6 +38,14 @@ class Formats:
         """A sum of weights: whole when it is, else with one digit."""
         return self.number(value, 1)
 
+    def rate(self, value: float) -> str:
+        """A number of any size with two telling digits."""
+        if value == 0 or abs(value) >= 0.01:
+            return self.number(value, 2)
+        return numbers.format_decimal(
+            Decimal(f"{value:.1e}"), "0.##########", locale=self.locale
+        )
+
     def money(self, value: Number | None, currency: str | None = None) -> str:
         """A sum in the site's currency; the cents of large sums are noise."""
         if value is None:

@@ -122,19 +122,30 @@ OTHERS = N_("Others")
 TOTAL = N_("Total")
 
 WHY = {
-    "state": N_("state"),
-    "delay": N_("time since seen"),
-    "base": N_("base rate"),
-    "rate": N_("rate"),
-    "source": N_("source factor"),
-    "engagement": N_("engagement"),
-    "clock": N_("opening hours"),
-    "credited": N_("already credited"),
-    "visitor": N_("same visitor"),
-    "redial": N_("redial"),
-    "term": N_("known caller"),
+    "rate": N_("expected calls"),
+    "state": N_("the visit"),
+    "seconds": N_("time since then"),
+    "opening_seconds": N_("of it in opening hours"),
+    "base": N_("usual at that point"),
+    "source": N_("this source"),
+    "engagement": N_("time on the page"),
+    "opening": N_("this hour of the week"),
+    "not_credited": N_("not yet credited with a call"),
+    "no_other_phone": N_("no other phone called from it"),
+    "redial": N_("calls again"),
+    "own_visitor": N_("same visitor as before"),
+    "new_cookie": N_("same person in a new browser"),
+    "shared": N_("number was shared"),
 }
-
+STATE_OF_VISIT = {
+    "click_quiet": N_("tapped the number"),
+    "click_seen": N_("tapped the number, then read on"),
+    "seen_here": N_("saw the number, still on the page"),
+    "seen_gone": N_("saw the number, then left"),
+    "unseen_here": N_("did not see the number, still on the page"),
+    "unseen_gone": N_("did not see the number, left"),
+}
+YES, NO, AN_HOUR = N_("yes"), N_("no"), N_("an hour")
 
 DONE = {
     "replayed": N_("It will be sent again."),

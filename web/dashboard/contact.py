@@ -10,6 +10,7 @@ from aiohttp import web
 from tracker import contacts, deliveries, dossier, errors, journeys
 from tracker.calls import Recording
 from tracker.journeys import Contact, Deal, Visit
+from web.dashboard import why
 from web.dashboard.view import View
 
 SHOWN_CANDIDATES = 8
@@ -60,6 +61,7 @@ async def show(view: View) -> web.Response:
         candidates=candidates[:SHOWN_CANDIDATES],
         rest=max(0.0, 1 - sum(one.weight for one in candidates[:SHOWN_CANDIDATES])),
         explained=EXPLAINED,
+        factors=lambda told: why.factors(told, view.fmt, view.say),
         picture=draw(held, candidates, contact.at) if held else None,
         steps=[(_kind(step), step) for step in journey.steps],
         owed=await _deliveries(view, contact.id),

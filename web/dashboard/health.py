@@ -9,7 +9,7 @@ import asyncpg
 import redis.exceptions
 from aiohttp import web
 
-from tracker import deliveries, errors, health, inbox, letters
+from tracker import connections, deliveries, errors, health, inbox, letters
 from tracker.sites import Connection
 from web import keys
 from web.dashboard.view import View
@@ -54,7 +54,7 @@ def hook(view: View, one: Connection) -> str:
     """The address to paste at a provider; destinations that only receive have none."""
     if one.role == "destination" and one.kind not in ("bitrix24", "amocrm"):
         return ""
-    return f"{view.public_url}/hooks/{one.kind}/{one.key}"
+    return connections.hook_address(view.public_url, one.kind, one.key)
 
 
 async def _ping(view: View) -> Any:

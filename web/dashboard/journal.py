@@ -117,9 +117,10 @@ def cursor(text: str) -> journal.Cursor | None:
     at, _, id_ = text.partition("_")
     try:
         moment = datetime.fromisoformat(at)
-        return journal.Cursor(moment, UUID(id_)) if moment.tzinfo else None
+        place = journal.Cursor(moment, UUID(id_))
     except ValueError:
         return None
+    return place if moment.tzinfo and 1970 <= moment.year <= 2200 else None
 
 
 def cursor_text(place: journal.Cursor) -> str:

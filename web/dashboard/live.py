@@ -150,7 +150,7 @@ async def _catch_up(view: View, response: web.StreamResponse) -> None:
         return
     if since.tzinfo is None:
         return
-    since = max(since, view.at - CATCH_UP)
+    since = min(max(since, view.at - CATCH_UP), view.at)
     found = await journal.changed(view.db, view.here.id, since=since, at=view.at)
     await _send(view, response, frozenset(id_ for id_, _ in found))
 

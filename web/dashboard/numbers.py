@@ -8,7 +8,7 @@ import redis.exceptions
 from aiohttp import web
 
 from numberpool import lending, pools
-from tracker import health
+from tracker import dossier, health
 from web import keys
 from web.dashboard.view import View
 
@@ -51,6 +51,11 @@ async def show(view: View) -> web.Response:
         tab="numbers",
         away=away,
         states=states,
+        holders=await dossier.sessions(
+            view.db,
+            site.id,
+            [one.session for state in states for one in state.held if one.session],
+        ),
         calls=await health.last_calls(view.db, site.id, at=view.at),
     )
 

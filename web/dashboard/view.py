@@ -99,14 +99,6 @@ class View:
         """Whether htmx asks and takes only a part of the page."""
         return self.request.headers.get("HX-Request") == "true"
 
-    def plain(self, value: object) -> str:
-        """A factor of a weight as people read it; tiny rates keep their digits."""
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return str(value)
-        if value and abs(value) < 0.01:
-            return f"{value:.2g}"
-        return self.fmt.number(value, 2)
-
     def path(self, url: str) -> str:
         """A page's address without the host and without tags, as people know it."""
         parts = urlsplit(url)
@@ -172,7 +164,7 @@ async def _enter(view: View, handler: Handler, *, public: bool) -> web.StreamRes
     secret = "" if view.login else auth.form_secret(request)
     view.csrf = view.login.csrf if view.login else auth.form_token(request, secret)
     if request.method == "POST":
-        view.form = await request.post()
+        view.form = await _form(request)
         auth.check_csrf(request, view.form, view.csrf)
     if key := request.match_info.get("site"):
         view.site = request.app[keys.DIRECTORY].site(key)
@@ -182,6 +174,15 @@ async def _enter(view: View, handler: Handler, *, public: bool) -> web.StreamRes
     if secret and not response.prepared:
         auth.keep_form_secret(request, response, secret)
     return response
+
+
+async def _form(request: web.Request) -> MultiMapping[Any]:
+    if request.content_type != "application/x-www-form-urlencoded":
+        raise errors.BadInput("this is not a form of ours")
+    try:
+        return await request.post()
+    except (ValueError, LookupError) as error:  # an unknown charset
+        raise errors.BadInput("this form cannot be read") from error
 
 
 def _to_sign_in(view: View) -> web.Response:

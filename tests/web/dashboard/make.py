@@ -376,20 +376,26 @@ async def _story(world: World, at: datetime) -> UUID:
     )
     await world.db.execute("INSERT INTO events VALUES ($1, $2, $3, 'tel_click', $4)", world.site_id, own, call - timedelta(seconds=30), number)  # fmt: skip
     why = {
+        "rate": 0.0349,
         "state": "click_quiet",
-        "delay": 30.0,
+        "seconds": 30.0,
+        "opening_seconds": 30.0,
         "base": 0.0312,
         "source": 1.12,
         "engagement": 1.0,
-        "credited": 0.0,
+        "opening": 1.0,
+        "not_credited": 1.0,
+        "no_other_phone": 1.0,
+        "redial": 0.0,
+        "shared": False,
     }
     id_ = await contact(
         world, at=call, person_id=who, caller=phone, name="Иван Петров", number=number, certainty=0.912, talk=184,
         recording="https://pbx.example/rec/1.mp3",
         candidates=[
             (own, CAMPAIGNS[0], 0.912, why),
-            (two, CAMPAIGNS[4], 0.051, {**why, "state": "seen_gone", "base": 0.00021}),
-            (three, CAMPAIGNS[3], 0.018, {**why, "state": "seen_gone", "base": 0.00009}),
+            (two, CAMPAIGNS[4], 0.051, {**why, "state": "seen_gone_desktop", "seconds": 4180.0, "base": 0.0000021}),
+            (three, CAMPAIGNS[3], 0.018, {**why, "state": "seen_gone/mobile", "seconds": 8900.0, "base": 0.0000009}),
         ],
     )  # fmt: skip
     await delivery(

@@ -18,7 +18,10 @@ async def test_the_page_tells_the_whole_story(
     text = reading.words(await reading.page(reader, f"/acme/contacts/{id_}"))
     assert "Иван Петров" in text
     assert "91.2%" in text  # the candidate's weight
-    assert "click_quiet" in text  # why
+    assert "the visit tapped the number time since then 0:30" in text  # why
+    assert "usual at that point 112.32 an hour" in text
+    assert "this source × 1.12" in text
+    assert "number was shared" not in text
     assert "none of these" in text
     assert "Вопрос о сроках" in text  # the earlier letter, on the path
     assert "/windows" in text

@@ -6,7 +6,7 @@ from uuid import uuid4
 from aiohttp.test_utils import TestServer
 from redis.asyncio import Redis
 
-from numberpool import lending, pools
+from numberpool import ledger, lending, pools
 from tests.web.dashboard import make, reading
 from tests.web.dashboard.conftest import Client
 from web import keys
@@ -21,8 +21,21 @@ async def test_all_numbers_are_listed_with_their_sources_and_last_calls(
     await make.contact(world, at=NOW - timedelta(hours=3), number="+74951000002")
     text = reading.words(await reading.page(reader, "/acme/numbers"))
     assert "0 busy · 6 idle" in text
-    assert "+7 495 100-00-02 never lent — — 3 hours ago" in text
+    assert "+7 495 100-00-02 never lent — — — 3 hours ago" in text
     assert "+7 495 100-01-00 Offline billboard / ring-road +7 495 000-00-00" in text
+
+
+async def test_a_lent_number_shows_whose_it_is_now(
+    reader: Client, world: make.World, server: TestServer
+) -> None:
+    await make.visit(world, at=NOW - timedelta(minutes=2), number="+74951000003")
+    (pool,) = server.app[keys.DIRECTORY].site("acme").pools
+    await ledger.rebuild(
+        world.db, server.app[keys.REDIS], pool, NOW + timedelta(minutes=4)
+    )
+    text = reading.words(await reading.page(reader, "/acme/numbers"))
+    assert "1 busy · 5 idle" in text
+    assert "+7 495 100-00-03 busy Paid search yandex / windows_moscow · phone" in text
 
 
 async def test_without_valkey_the_page_says_so_plainly(

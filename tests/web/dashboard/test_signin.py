@@ -42,9 +42,8 @@ async def test_over_https_the_cookie_is_bound_to_the_host(
     world: make.World, pool, valkey, seal
 ) -> None:
     app = build(pool, valkey, seal, SKVOZ_PUBLIC_URL="https://track.acme.example")
-    async with TestClient(TestServer(app)) as client:
-        async with client.get("/sign-in") as shown:
-            cookie = shown.headers["Set-Cookie"]
+    async with TestClient(TestServer(app)) as client, client.get("/sign-in") as shown:
+        cookie = shown.headers["Set-Cookie"]
     assert cookie.startswith("__Host-skvoz-form=")
     assert "Secure" in cookie
     assert "Path=/" in cookie
