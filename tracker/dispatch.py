@@ -1,4 +1,4 @@
-"""Carries what is owed out of the house: claims, sends, writes down how it went.
+"""Carries what is owed out of the house: claims, sends, hands the outcome on.
 
 No connection to PostgreSQL is held while a destination is spoken to. A destination that
 fails, or has a bug, never stops the others. Several processes may do this at once.
@@ -8,7 +8,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeGuard, cast
 from uuid import UUID, uuid4
@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 import aiohttp
 import asyncpg
 
-from tracker import connection_states, deliveries, destinations, remote_ids, sites
+from tracker import connection_states, deliveries, destinations, outcomes, sites
 from tracker import db as database
 from tracker.deliveries import Delivery
 from tracker.destinations import parcels
@@ -24,25 +24,21 @@ from tracker.destinations.base import (
     AnyDestination,
     BatchDestination,
     Destination,
-    NotYet,
     Packed,
     Parcel,
     Unanswered,
     Upload,
 )
-from tracker.destinations.metrika import line
 from tracker.destinations.wire import Paces, Wire, secrets_of
 from tracker.errors import BadInput, DeliveryFailed
+from tracker.outcomes import Outcome, Place, Stop
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 32  # attempts in the air, all destinations together
 LONGEST = 150.0  # seconds one attempt may take; less than deliveries.CLAIM
 LONGEST_UPLOAD = 240.0  # seconds; less than half of it
-MEND = timedelta(minutes=15)  # between tries of a connection that is at fault
-RECORDING = (
-    60  # seconds for which writing down an outcome is tried while PostgreSQL is away
-)
+RECORDING = 60  # seconds for which an outcome is written while PostgreSQL is away
 
 # PostgreSQL cannot be reached, is starting, stopping or full.
 AWAY = (
@@ -52,33 +48,8 @@ AWAY = (
     asyncpg.TooManyConnectionsError,
     asyncpg.InvalidCatalogNameError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # how the driver at times sees a line being cut
 )
-
-Place = tuple[int, int]  # site and destination
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stop:
-    """A destination of a site, with its settings read."""
-
-    site: sites.Site
-    connection: sites.Connection
-    destination: AnyDestination
-
-    @property
-    def place(self) -> Place:
-        return self.site.id, self.connection.id
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """How one attempt went; no failure: it arrived."""
-
-    attempt: deliveries.Attempt
-    failure: DeliveryFailed | None = None
-    remote_id: str | None = None
-    ended: datetime
-    learnt: remote_ids.Known = field(default_factory=dict)
 
 
 class Dispatcher:
@@ -292,17 +263,17 @@ class Dispatcher:
         began = clock()
         left = await self._look_up(stop, destination, claimed, at)
         loaded: dict[UUID, Parcel] = {}
-        outcomes: list[tuple[Delivery, Outcome]] = []
+        refused: list[tuple[Delivery, Outcome]] = []
         for one in left:
             try:
                 loaded[one.id] = await self._load(stop, one, at)
             except DeliveryFailed as error:
-                outcomes.append((one, _unsent(error, at)))
+                refused.append((one, outcomes.unsent(error, at)))
         packed = self._pack(destination, list(loaded.values()))
         by_id = {one.id: one for one in left}
         for id_, failure in packed.refused.items():
-            outcomes.append((by_id[id_], _unsent(failure, at)))
-        await self._settle(stop, outcomes)
+            refused.append((by_id[id_], outcomes.unsent(failure, at)))
+        await self._settle(stop, refused)
         for upload in packed.uploads:
             now = at + timedelta(seconds=clock() - began)
             await self._upload(stop, destination, upload, by_id, now)
@@ -390,7 +361,7 @@ class Dispatcher:
         await self._settle(
             stop,
             [
-                (by_id[id_], _with_line(outcome, line(upload, values)))
+                (by_id[id_], outcomes.with_line(outcome, upload.line(values)))
                 for id_, values in rows
             ],
         )
@@ -398,22 +369,22 @@ class Dispatcher:
     # Writing down ----------------------------------------------------------------------
 
     async def _settle(
-        self, stop: Stop, outcomes: Sequence[tuple[Delivery, Outcome]]
+        self, stop: Stop, made: Sequence[tuple[Delivery, Outcome]]
     ) -> None:
         """Write the outcomes in one transaction; tried again while PostgreSQL is away.
 
         What they say of the connection comes after it: one row that all attempts share
         must not be locked together with theirs.
         """
-        if not outcomes:
+        if not made:
             return
         chance = self._chance()
         for _ in range(RECORDING):
             try:
                 async with self._pool.acquire() as db, db.transaction():
-                    for delivery, outcome in outcomes:
-                        await _write(db, stop, delivery, outcome, chance)
-                rest = await _tell(self._pool, stop, [told for _, told in outcomes])
+                    for delivery, outcome in made:
+                        await outcomes.write(db, stop, delivery, outcome, chance)
+                rest = await outcomes.tell(self._pool, stop, [told for _, told in made])
                 if rest is not None:
                     self._rests[stop.place] = rest
                 return
@@ -423,96 +394,9 @@ class Dispatcher:
 
     async def _fault(self, place: Place, text: str, at: datetime) -> None:
         await connection_states.fault(self._pool, *place, text, at)
-        await deliveries.hold(self._pool, *place, until=at + MEND, at=at)
+        await deliveries.hold(self._pool, *place, until=at + outcomes.MEND, at=at)
 
 
 def is_batch(destination: AnyDestination) -> TypeGuard[BatchDestination]:
     """Does it take many parcels in one upload?"""
     return hasattr(destination, "pack")
-
-
-async def _write(
-    db: database.Connection,
-    stop: Stop,
-    delivery: Delivery,
-    outcome: Outcome,
-    chance: float,
-) -> None:
-    failure, ended = outcome.failure, outcome.ended
-    await remote_ids.keep(db, *stop.place, outcome.learnt)
-    if failure is None:
-        await deliveries.delivered(
-            db, delivery, outcome.attempt, remote_id=outcome.remote_id, at=ended
-        )
-    elif isinstance(failure, NotYet):
-        await deliveries.put_off(db, delivery, until=ended + (failure.after or MEND))
-    else:
-        wait = waits(stop.destination, failure, delivery.tries, chance)
-        await deliveries.failed(
-            db,
-            delivery,
-            outcome.attempt,
-            str(failure) if wait or failure.permanent else f"given up: {failure}",
-            due_at=ended + wait if wait else None,
-            counts=not failure.broken,
-            at=ended,
-        )
-
-
-def waits(
-    destination: AnyDestination, failure: DeliveryFailed, tries: int, chance: float
-) -> timedelta | None:
-    """How long until it is tried again; None: never."""
-    if failure.permanent:
-        return None
-    if failure.broken:
-        return MEND
-    wait = destination.schedule.wait(tries, chance)
-    if wait is None or failure.after is None:
-        return wait
-    return max(failure.after, timedelta(seconds=1))
-
-
-async def _tell(
-    db: database.Db, stop: Stop, outcomes: Sequence[Outcome]
-) -> datetime | None:
-    """What the attempts say of the connection; returns until when the peer wants peace."""
-    for outcome in outcomes:
-        failure, at = outcome.failure, outcome.ended
-        if failure is None:
-            await connection_states.told(db, *stop.place, at)
-            await connection_states.clear(db, *stop.place)
-            return None
-        if failure.broken:
-            await connection_states.fault(db, *stop.place, str(failure), at)
-            await deliveries.hold(db, *stop.place, until=at + MEND, at=at)
-            return None  # what is owed from now on is tried: it may have been mended
-        if failure.after is not None and not isinstance(failure, NotYet):
-            until = at + failure.after
-            await deliveries.hold(db, *stop.place, until=until, at=at)
-            return until
-    return None
-
-
-def _unsent(failure: DeliveryFailed, at: datetime) -> Outcome:
-    return Outcome(
-        attempt=deliveries.Attempt(at=at, seconds=0.0), failure=failure, ended=at
-    )
-
-
-def _with_line(outcome: Outcome, text: str) -> Outcome:
-    """The outcome of an upload as one of its parcels has it: with its own line."""
-    attempt = outcome.attempt
-    return Outcome(
-        attempt=deliveries.Attempt(
-            at=attempt.at,
-            seconds=attempt.seconds,
-            request=f"{attempt.request}\n{text}",
-            code=attempt.code,
-            answer=attempt.answer,
-        ),
-        failure=outcome.failure,
-        remote_id=outcome.remote_id,
-        ended=outcome.ended,
-        learnt=outcome.learnt,
-    )

@@ -173,10 +173,13 @@ class Directory:
             try:
                 async with self._pool.acquire() as connection:
                     await connection.add_listener("skvoz_config", self._told)
-                    while not connection.is_closed():
-                        self._changed.clear()
-                        await asyncio.wait_for(self.load(), PATIENCE)
-                        await self._wait()
+                    try:
+                        while not connection.is_closed():
+                            self._changed.clear()
+                            await asyncio.wait_for(self.load(), PATIENCE)
+                            await self._wait()
+                    finally:
+                        await connection.remove_listener("skvoz_config", self._told)
             except (
                 OSError,
                 TimeoutError,

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import aiohttp
 import asyncpg
@@ -21,7 +22,9 @@ from tracker.reports.refreshing import Refresher
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 5.0  # seconds for what is in the air when we are told to stop
+PATIENCE = 4.0  # seconds for what is in the air when we are told to stop
+TURN = 1.0  # seconds for the turn a loop is in, when we are told to stop
+ROUND, ROUNDS = 0.3, 4  # seconds for the loops to end, and how often they are told to
 PAUSE = 1.0  # seconds between tries after trouble
 NOT_NOW = (*AWAY, TimeoutError, asyncpg.UndefinedTableError)  # … or not yet migrated
 
@@ -49,16 +52,18 @@ class Worker:
         """
         await self._first_look(stop)
         follower = asyncio.create_task(self.directory.follow())
-        loops = [asyncio.create_task(self._repeat(loop)) for loop in LOOPS]
+        loops = {asyncio.create_task(self._repeat(loop, stop)) for loop in LOOPS}
         told = asyncio.create_task(stop.wait())
         await asyncio.wait({told, follower}, return_when=asyncio.FIRST_COMPLETED)
-        failed = follower.done()
-        for task in (follower, told, *loops):
-            task.cancel()
-        await asyncio.gather(*loops, told, return_exceptions=True)
+        failure = follower.exception() if follower.done() else None
+        stop.set()
+        self.dispatcher.freed.set()
+        # A claim in the making is not broken off: nobody would know of it.
+        await asyncio.wait(loops, timeout=TURN)
+        await _end({follower, told, *loops})
         await self._finish()
-        if failed:
-            await follower
+        if failure is not None:
+            raise failure
 
     async def _finish(self) -> None:
         try:
@@ -76,8 +81,8 @@ class Worker:
                 log.warning("worker waits: PostgreSQL is away")
                 await _wait(stop, PAUSE)
 
-    async def _repeat(self, loop: "Loop") -> None:
-        while True:
+    async def _repeat(self, loop: "Loop", stop: asyncio.Event) -> None:
+        while not stop.is_set():
             pause = loop.period
             try:
                 await loop.run(self, now())
@@ -89,16 +94,25 @@ class Worker:
             except Exception:  # a bug in one loop must not stop the others
                 log.exception("worker loop crashed", extra={"loop": loop.name})
                 pause = max(pause, PAUSE)
-            await _wait(self.dispatcher.freed if loop.hurries else None, pause)
+            await _wait(self.dispatcher.freed if loop.hurries else stop, pause)
             if loop.hurries:
                 self.dispatcher.freed.clear()
 
 
-async def _wait(event: asyncio.Event | None, seconds: float) -> None:
+async def _end(tasks: set[asyncio.Task[Any]]) -> None:
+    """Cancel them until they are gone: a cut connection may answer a cancel with its own
+    error, which is then taken for trouble and waited out."""
+    for _ in range(ROUNDS):
+        for task in tasks:
+            task.cancel()
+        _, tasks = await asyncio.wait(tasks, timeout=ROUND)
+        if not tasks:
+            return
+    log.warning("loops did not end", extra={"count": len(tasks)})
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
     """So long, or until the event."""
-    if event is None:
-        await asyncio.sleep(seconds)
-        return
     try:
         await asyncio.wait_for(event.wait(), seconds)
     except TimeoutError:

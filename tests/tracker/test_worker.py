@@ -20,6 +20,12 @@ from tracker.sites import EMPTY, Directory
 from tracker.worker import Loop, Worker
 
 PATIENCE = 20.0
+GONE = (
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -180,7 +186,7 @@ async def again(work: Callable[[], Awaitable[Owed]]) -> Owed:
     while True:
         try:
             return await work()
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except GONE:
             assert time.monotonic() < deadline
 
 

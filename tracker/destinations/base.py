@@ -236,6 +236,10 @@ class Upload:
     header: tuple[str, ...]
     rows: tuple[tuple[UUID, tuple[str, ...]], ...]  # the parcel's id and its line
 
+    def line(self, values: Sequence[str]) -> str:
+        """One parcel's own line under the file's head, for the attempt's row."""
+        return "\n".join((",".join(self.header), ",".join(values)))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Packed:

@@ -359,8 +359,3 @@ def _csv(upload: Upload) -> str:
     writer.writerow(upload.header)
     writer.writerows(values for _, values in upload.rows)
     return text.getvalue()
-
-
-def line(upload: Upload, values: Sequence[Any]) -> str:
-    """One parcel's own line with the file's head, for the attempt's row."""
-    return "\n".join((",".join(upload.header), ",".join(map(str, values))))
