@@ -1,0 +1,332 @@
+"""The snippet's door by its contracts, and what it says to rubbish."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+import redis.asyncio
+from aiohttp import ClientResponse, test_utils
+
+from tests import make, outage
+from tracker import config, ids
+from tracker import db as database
+from web import app, keys
+
+AD = "https://acme.example/?utm_source=yandex&utm_medium=cpc&yclid=123"
+ORIGIN = {"Origin": "https://acme.example"}
+
+Client = test_utils.TestClient[Any, Any]
+
+
+@pytest.fixture
+async def client(
+    database_url: str,
+    pool: database.Pool,
+    redis_url: str,
+    valkey: redis.asyncio.Redis,
+    tmp_path: Path,
+) -> AsyncIterator[Client]:
+    settings = config.read(
+        {
+            "DATABASE_URL": database_url,
+            "REDIS_URL": redis_url,
+            "SKVOZ_DATA": str(tmp_path),
+            "SKVOZ_SECRET_KEY": "only for tests",
+            "SKVOZ_PUBLIC_URL": "https://track.example",
+            "SKVOZ_MAIL_DOMAIN": "track.acme.example",
+        }
+    )
+    built = app.build(settings, pool, valkey)
+    async with test_utils.TestClient(test_utils.TestServer(built)) as client:
+        yield client
+
+
+def visit(**changes: Any) -> dict[str, Any]:
+    body = {
+        "site": "acme",
+        "url": AD,
+        "referrer": "https://yandex.ru/",
+        "visitor": None,
+        "session": None,
+        "consent": True,
+        "ids": {"ym_client_id": "1734680388574908198"},
+        "replaces": [make.OWN, make.MAILBOX],
+    }
+    return body | changes
+
+
+async def ask(client: Client, path: str, body: Any, **headers: str) -> ClientResponse:
+    data = body if isinstance(body, (str, bytes)) else json.dumps(body)
+    sent = {"Content-Type": "text/plain"} | ORIGIN | headers
+    return await client.post(path, data=data, headers=sent)
+
+
+async def test_a_visit_is_answered_as_the_contract_says(pool, client):
+    await make.site(pool, numbers=1)
+
+    answer = await ask(client, "/v1/visits", visit())
+
+    told = await answer.json()
+    assert answer.status == 200
+    assert answer.headers["Access-Control-Allow-Origin"] == "https://acme.example"
+    assert ids.minted(UUID(told["session"]))
+    assert told["new_session"] is True
+    assert told["numbers"] == [
+        {
+            "replaces": make.OWN,
+            "number": make.number(1),
+            "display": "+7 495 100-00-01",
+            "kind": "dynamic",
+        }
+    ]
+    (email,) = told["emails"]
+    assert email["replaces"] == make.MAILBOX
+    assert email["address"].endswith("@track.acme.example")
+    assert (told["lease_seconds"], told["beat_seconds"]) == (1800, 30)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "field"),
+    [
+        ("not json", 400, "body"),
+        ("[" * 100_000, 413, ""),
+        ('{"site": ' + '{"a":' * 20_000, 413, ""),
+        ('{"site": ' + "[" * 5_000, 400, "site"),
+        (b"\xff\xfe", 400, "body"),
+        ("{}", 400, "site"),
+        ({"site": "acme"}, 400, "url"),
+        (visit(url=5), 400, "url"),
+        (visit(session={}), 400, "session"),
+        (visit(replaces="+7"), 400, "replaces"),
+        (visit(replaces=["+7"] * 51), 400, "replaces"),
+        (visit(consent="yes"), 400, "consent"),
+        (visit(site="nobody"), 404, ""),
+        (visit(referrer="x" * 70_000), 413, ""),
+    ],
+    ids=str,
+)
+async def test_rubbish_gets_a_clear_answer(pool, client, caplog, body, status, field):
+    await make.site(pool)
+
+    answer = await ask(client, "/v1/visits", body)
+
+    error = (await answer.json())["error"]
+    assert (answer.status, error["field"].split("[")[0]) == (status, field)
+    assert error["message"]
+    assert "Traceback" not in caplog.text
+
+
+async def test_a_foreign_page_is_refused_on_every_address(pool, client):
+    site = await make.site(pool)
+    session = str(ids.mint(site.id, make.NOON))
+    bodies = {
+        "/v1/visits": visit(),
+        "/v1/beats": {"session": session, "state": "visible"},
+        "/v1/events": {"session": session},
+        "/v1/contacts": {"site": "acme", "id": "1"},
+    }
+    for path, body in bodies.items():
+        for origin in ("https://evil.example", "https://notacme.example", "null"):
+            answer = await ask(client, path, body, Origin=origin)
+            assert answer.status == 403, (path, origin)
+
+
+async def test_subdomains_of_the_site_are_its_own(pool, client):
+    await make.site(pool)
+
+    answer = await ask(
+        client, "/v1/visits", visit(), Origin="https://shop.acme.example"
+    )
+
+    assert answer.status == 200
+
+
+async def test_ids_of_somebody_elses_making_are_as_good_as_none(pool, client):
+    await make.site(pool)
+
+    body = visit(visitor="what", session="01a2025f-fec5-801e-8902-ef52ae16dd6b")
+    answer = await ask(client, "/v1/visits", body)
+
+    assert (await answer.json())["new_session"] is True
+
+
+async def test_a_beat_is_answered_204_and_reaches_the_ledger(pool, client):
+    await make.site(pool)
+    told = await (await ask(client, "/v1/visits", visit())).json()
+    event = {"type": "reveal", "at": 1760000000.1, "target": make.number(1)}
+
+    answer = await ask(
+        client,
+        "/v1/beats",
+        {"session": told["session"], "state": "visible", "events": [event]},
+    )
+
+    assert (answer.status, await answer.text()) == (204, "")
+    async with asyncio.timeout(5):
+        while not await pool.fetchval("SELECT seen_at FROM leases"):
+            await asyncio.sleep(0.05)
+    assert await pool.fetchval("SELECT type FROM events") == "reveal"
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"session": "x"}, 400),
+        ({"session": "11111111-1111-4111-8111-111111111111"}, 400),
+        ({"session": "01a2025f-fec5-8fff-bfff-ef52ae16dd6b"}, 404),
+        ({"state": "dead"}, 400),
+        ({"events": [{"type": "DROP TABLE"}]}, 400),
+        ({"events": [{"type": "goal"}] * 51}, 400),
+        ({"events": [{"type": "goal", "at": 1e300}]}, 204),
+        ({"events": [{"type": "goal", "target": "\x00\ud800"}]}, 204),
+    ],
+    ids=str,
+)
+async def test_odd_beats(pool, client, changes, status):
+    await make.site(pool)
+    told = await (await ask(client, "/v1/visits", visit())).json()
+    body = {"session": told["session"], "state": "visible"} | changes
+
+    answer = await ask(client, "/v1/beats", json.dumps(body).replace("\\ud800", ""))
+
+    assert answer.status == status
+
+
+async def test_a_page_about_to_be_read_is_lent_a_number(pool, client):
+    await make.site(pool, numbers=1)
+    await ask(client, "/v1/visits", visit())
+    waiting = await (await ask(client, "/v1/visits", visit())).json()
+    event = {"type": "reveal", "target": make.OWN}
+
+    answer = await ask(
+        client,
+        "/v1/events",
+        {"session": waiting["session"], "state": "visible", "events": [event]},
+    )
+
+    assert waiting["numbers"][0]["kind"] == "own"
+    (lent,) = (await answer.json())["numbers"]
+    assert (lent["kind"], lent["number"]) == ("dynamic", make.number(1))
+    assert lent["replaces"] == make.OWN
+
+
+async def test_a_form_is_taken_once_however_often_it_is_sent(pool, client):
+    await make.site(pool)
+    told = await (await ask(client, "/v1/visits", visit())).json()
+    form = {
+        "site": "acme",
+        "id": "f-1",
+        "channel": "form",
+        "session": told["session"],
+        "name": "Анна\x00",
+        "phone": "8 916 555-44-33",
+        "email": "Anna@Client.example",
+        "text": "одна\nдве",
+        "fields": {"size": 3, "nested": {"a": 1}},
+    }
+
+    answers = [await ask(client, "/v1/contacts", form) for _ in range(3)]
+
+    assert {answer.status for answer in answers} == {202}
+    (contact_id,) = {(await answer.json())["contact"] for answer in answers}
+    async with asyncio.timeout(5):
+        while await pool.fetchval("SELECT count(*) FROM unread"):
+            await asyncio.sleep(0.05)
+    (row,) = await pool.fetch("SELECT * FROM contacts")
+    assert str(row["id"]) == contact_id
+    assert (row["name"], row["caller"]) == ("Анна", "+79165554433")
+    assert (row["text"], row["fields"]) == ("одна\nдве", {"size": "3"})
+    assert (row["rule"], row["certainty"]) == ("session/1", 1.0)
+
+
+async def test_a_phone_that_is_none_is_kept_with_the_contact(pool, client):
+    await make.site(pool)
+    form = {"site": "acme", "id": "1", "phone": "call me", "email": "me at home"}
+
+    answer = await ask(client, "/v1/contacts", form)
+
+    assert answer.status == 202
+    async with asyncio.timeout(5):
+        while not (row := await pool.fetchrow("SELECT * FROM contacts")):
+            await asyncio.sleep(0.05)
+    assert row["caller"] is None
+    assert row["fields"] == {"phone": "call me", "email": "me at home"}
+
+
+async def test_a_form_cannot_be_promised_while_postgres_is_away(
+    pool, client, database_url
+):
+    await make.site(pool)
+    await ask(client, "/v1/visits", visit())
+
+    async with outage.of(database_url):
+        answer = await ask(client, "/v1/contacts", {"site": "acme", "id": "1"})
+
+    assert answer.status == 503
+
+
+async def test_with_postgres_away_a_visit_is_told_to_keep_its_own_at_once(
+    pool, client, database_url
+):
+    await make.site(pool)
+    await ask(client, "/v1/visits", visit())
+    loop = asyncio.get_running_loop()
+
+    async with outage.of(database_url):
+        began = loop.time()
+        answer = await ask(client, "/v1/visits", visit())
+        took = loop.time() - began
+
+    told = await answer.json()
+    assert [one["kind"] for one in told["numbers"]] == ["own"]
+    assert took < 2  # the promise is 0.3 s; a loaded machine is given some more
+
+
+async def test_crawlers_get_no_number(pool, client):
+    await make.site(pool)
+    crawler = "Mozilla/5.0 (compatible; YandexBot/3.0; +http://yandex.com/bots)"
+
+    told = await (
+        await ask(
+            client,
+            "/v1/visits",
+            visit(),
+            **{"User-Agent": crawler, "X-Forwarded-For": "5.5.5.5"},
+        )
+    ).json()
+
+    assert (told["session"], told["numbers"][0]["kind"]) == (None, "own")
+    assert await pool.fetchval("SELECT count(*) FROM sessions") == 0
+
+
+async def test_the_snippet_is_served_compressed_and_revalidated(pool, client):
+    await make.site(pool)
+
+    answer = await client.get("/s/acme.js", headers={"Accept-Encoding": "gzip"})
+    body = await answer.read()
+    etag = answer.headers["ETag"]
+    again = await client.get("/s/acme.js", headers={"If-None-Match": etag})
+    missing = await client.get("/s/nobody.js")
+
+    assert answer.status == 200
+    assert answer.headers["Content-Encoding"] == "gzip"
+    assert b'"site":"acme"' in body
+    assert (again.status, missing.status) == (304, 404)
+
+
+async def test_health_and_metrics(client, database_url):
+    assert (await client.get("/healthz")).status == 200
+    assert await (await client.get("/readyz")).json() == {
+        "postgres": True,
+        "valkey": True,
+    }
+    assert "process_cpu_seconds_total" in await (await client.get("/metrics")).text()
+    async with outage.of(database_url):
+        away = await client.get("/readyz")
+    assert away.status == 503
+    assert client.app is not None
+    assert client.app[keys.SETTINGS].mail_domain == "track.acme.example"
