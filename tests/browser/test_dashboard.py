@@ -207,3 +207,19 @@ async def test_a_delivery_is_sent_again_by_its_button(
         "SELECT state FROM deliveries WHERE id = $1", delivery
     )
     assert state == "owed"
+
+
+async def test_a_filter_that_fails_leaves_the_list_as_it_was(
+    reader: Reader, world: make.World
+) -> None:
+    id_ = await make.contact(world, at=NOW)
+    await reader.open("/acme/contacts")
+    world.db.terminate()
+    async with reader.page.expect_response(
+        lambda answer: "kind=form" in answer.url
+    ) as told:
+        await reader.page.select_option("select[name=kind]", "form")
+    assert (await told.value).status == 503
+    await reader.until("!document.querySelector('.htmx-request')")
+    assert await reader.page.locator(f"#c-{id_}").is_visible()
+    reader.complaints.clear()  # the browser's own report of the answer
