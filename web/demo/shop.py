@@ -90,7 +90,7 @@ async def call(request: web.Request) -> web.Response:
     settings = request.app[keys.SETTINGS]
     pbx = outside.site(request.app[keys.DIRECTORY]).connections[0]
     address = f"http://127.0.0.1:{settings.http_port}/hooks/generic/{pbx.key}"
-    caller = f"+7916{random.randint(0, 9_999_999):07d}"  # noqa: S311 - make-believe
+    caller = f"+7916555{random.randint(0, 9_999):04d}"  # noqa: S311 - make-believe
     async with aiohttp.ClientSession(timeout=PATIENCE) as http:
         for event in _events(number, caller, answered=body.answer):
             async with http.post(
@@ -138,7 +138,7 @@ async def write(request: web.Request) -> web.Response:
     letter["Message-ID"] = make_msgid(domain="client.example")
     letter.set_content(
         "Добрый день!\n\nСколько будет стоить угловая кухня 2,4 × 1,8 м?\n"
-        f"Мой телефон +7 916 {secrets.randbelow(900) + 100}-00-{secrets.randbelow(90) + 10}\n"
+        f"Мой телефон +7 916 555-00-{secrets.randbelow(90) + 10}\n"
     )
     try:
         await asyncio.wait_for(
