@@ -131,6 +131,8 @@ async def _visits(db: database.Db, site_id: int, person_id: UUID) -> list[Visit]
         MOST_VISITS,
     )
     visits = {row["id"]: Visit(**row) for row in rows}
+    for visit in visits.values():  # its first page is kept with the session
+        visit.pages.append(Page(at=visit.at, url=visit.landing_url))
     for page in await _of_visits(db, site_id, "pages", "at, url", list(visits)):
         visits[page.pop("session_id")].pages.append(Page(**page))
     for done in await _of_visits(

@@ -121,7 +121,7 @@ async def visit(
         "rule, device, landing_url) VALUES ($1, $2, $3, $4, $5, $6, $6, 'utm', $7, $8)",
         world.site_id, id_, visitor, at, at + stay, source_id, device, f"https://acme.example{pages[0]}",
     )  # fmt: skip
-    for n, page in enumerate(pages):
+    for n, page in enumerate(pages[1:], 1):  # the first is kept with the session
         await world.db.execute(
             "INSERT INTO pages VALUES ($1, $2, $3, $4)",
             world.site_id, id_, at + timedelta(seconds=70 * n), f"https://acme.example{page}",
