@@ -35,7 +35,7 @@ REMEMBERED = (
 )
 REMEMBERED_MOST = 10_000
 OPERATOR = ("postmaster", "abuse")  # RFC 5321 section 4.5.1, RFC 2142
-AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+AWAY = (*database.AWAY, asyncpg.PostgresError)  # whatever is wrong, it is ours: 4xx
 
 Role = Literal["alias", "return", "operator"]
 

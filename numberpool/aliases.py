@@ -29,7 +29,10 @@ LONGEST_BASE = 20
 LONGEST_LOCAL_PART = 128  # RFC 5321 says 64; some systems prepend to it
 
 _VALUE = {symbol: value for value, symbol in enumerate(ALPHABET)}
+# A token is made of three triples, because a look-up is cheaper than nine choices.
 _TRIPLES = ["".join(three) for three in product(ALPHABET, repeat=RANDOM // 3)]
+_INNER = [a + 2 * b + c for a, b, c in product(range(27), repeat=3)]  # weighted sums
+_OUTER = [2 * a + b + 2 * c for a, b, c in product(range(27), repeat=3)]
 _SEPARATORS = re.compile(r"[.\-+_=]")
 _FOLD = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 
@@ -83,7 +86,10 @@ def mint(base: str) -> Alias:
     number, last = divmod(number, len(_TRIPLES))
     first, middle = divmod(number, len(_TRIPLES))
     random = _TRIPLES[first] + _TRIPLES[middle] + _TRIPLES[last]
-    return Alias(base=natural_base(base), token=random + check_symbol(random))
+    weighted = _OUTER[first] + _INNER[middle] + _OUTER[last]
+    return Alias(
+        base=natural_base(base), token=random + ALPHABET[-weighted % len(ALPHABET)]
+    )
 
 
 @lru_cache(maxsize=1024)

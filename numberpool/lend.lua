@@ -143,13 +143,14 @@ local function lend()
         end
         if not member then
             member, shared = choose(visitor, reading == '1', late, share, rest)
-            has_seen = '0'
+            has_seen = 'new'
             if member then show(member, session, visitor, shared) end
         end
         if member then
-            if reading == '1' then has_seen = '1' end
+            local shown_now = has_seen == 'new'
+            if reading == '1' then has_seen = '1' elseif shown_now then has_seen = '0' end
             remember_session(key, epoch, member, has_seen, shared)
-            sign_of_life(member, session, now, has_seen)
+            if not shown_now or has_seen == '1' then sign_of_life(member, session, now, has_seen) end
             answer[#answer + 1] = string.match(member, ':(.+)$')
             answer[#answer + 1] = shared
         else

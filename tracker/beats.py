@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-import asyncpg
 import redis.asyncio
 import redis.exceptions
 
@@ -86,12 +85,7 @@ class Beats:
             await self._touch(batch)
             try:
                 await write(self._pool, batch)
-            except (
-                OSError,
-                TimeoutError,
-                asyncpg.PostgresError,
-                asyncpg.InterfaceError,
-            ):
+            except database.AWAY:
                 log.warning(
                     "beats wait: PostgreSQL is away", extra={"count": len(batch)}
                 )

@@ -5,7 +5,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Annotated
 
-import asyncpg
 import redis.asyncio
 import redis.exceptions
 import typer
@@ -120,7 +119,7 @@ async def _undo(pool: db.Pool) -> None:
     try:
         async with pool.acquire() as connection:
             await example.remove(connection)
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except db.AWAY:
         console.complain("Stopped half-way: skvoz demo --remove takes away the rest.")
     else:
         console.say("Stopped half-way: the example site was taken away again.")

@@ -19,6 +19,19 @@ from tracker import ids
 
 log = logging.getLogger(__name__)
 
+# PostgreSQL cannot be reached now: it is starting, stopping, full or gone. Our own mistakes
+# are not among these.
+AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ObjectNotInPrerequisiteStateError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # how the driver at times sees a line being cut
+)
 PARTITIONED = ("sessions", "pages", "events", "inbox")
 MIGRATION_LOCK = 7_305_781  # any constant: one migration at a time
 MONTHS_AHEAD = 3

@@ -33,7 +33,7 @@ from tracker.demo_words import Customer
 
 KEENER = 2.5  # how much likelier a visitor who came back gets in touch
 DEALS = 0.36  # of leads
-USUAL_DEAL = 11.95  # the logarithm of the usual amount: 155 thousand roubles
+USUAL_DEAL = 11.75  # the logarithm of the usual amount: 127 thousand roubles
 LEAST_DEAL, LARGEST_DEAL = 40_000, 400_000  # roubles
 OFFLINE = (0.85, 0.4)  # calls a day to each static number
 NOISE = 0.7  # calls a day to pool numbers by people who never saw the site

@@ -40,17 +40,6 @@ LONGEST = 150.0  # seconds one attempt may take; less than deliveries.CLAIM
 LONGEST_UPLOAD = 240.0  # seconds; less than half of it
 RECORDING = 60  # seconds for which an outcome is written while PostgreSQL is away
 
-# PostgreSQL cannot be reached, is starting, stopping or full.
-AWAY = (
-    OSError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.InvalidCatalogNameError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # how the driver at times sees a line being cut
-)
-
 
 class Dispatcher:
     """Starts attempts as far as there is room, and sees them through."""
@@ -183,7 +172,7 @@ class Dispatcher:
     ) -> None:
         try:
             await work
-        except (*AWAY, TimeoutError):
+        except database.AWAY:
             # The claims run out by themselves; what was sent is recognised by its key.
             log.warning("delivery waits: PostgreSQL is away")
         except Exception:  # a bug of ours: the claims run out, the rest goes on
@@ -230,7 +219,7 @@ class Dispatcher:
             failure = error
         except TimeoutError:
             failure = Unanswered("the attempt took too long")
-        except AWAY:
+        except database.AWAY:
             raise
         except Exception as error:  # a bug in one destination must not stop the others
             log.exception("delivery crashed")
@@ -388,7 +377,7 @@ class Dispatcher:
                 if rest is not None:
                     self._rests[stop.place] = rest
                 return
-            except (*AWAY, TimeoutError, asyncpg.TransactionRollbackError):
+            except (*database.AWAY, asyncpg.TransactionRollbackError):
                 await asyncio.sleep(1)
         log.error("outcome not written: PostgreSQL is away")
 

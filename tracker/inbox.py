@@ -14,8 +14,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import asyncpg
-
 from tracker import db as database
 from tracker.errors import TrackerError
 
@@ -163,12 +161,7 @@ class Reader:
                     fresh = False
                 if await self.read_due(at=datetime.now(UTC)):
                     continue
-            except (
-                OSError,
-                TimeoutError,
-                asyncpg.PostgresError,
-                asyncpg.InterfaceError,
-            ):
+            except database.AWAY:
                 log.warning(
                     "inbox waits: PostgreSQL is away", extra={"door": self._door}
                 )
@@ -225,7 +218,7 @@ class Reader:
         except TrackerError as error:
             log.warning("event not read", extra={"event": event.id, "kind": event.kind})
             await self._put_off(event, str(error), at)
-        except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError):
+        except database.AWAY:
             raise
         except Exception as error:  # a bug: kept with its reason until it is mended
             log.exception(

@@ -164,7 +164,7 @@ class Directory:
         self._looked = moment
         try:
             await asyncio.wait_for(self.load(), PATIENCE)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except db.AWAY:
             log.warning("set-up not read anew: PostgreSQL is away")
 
     async def follow(self) -> None:
@@ -180,12 +180,7 @@ class Directory:
                             await self._wait()
                     finally:
                         await connection.remove_listener("skvoz_config", self._told)
-            except (
-                OSError,
-                TimeoutError,
-                asyncpg.PostgresError,
-                asyncpg.InterfaceError,
-            ):
+            except db.AWAY:
                 log.warning("set-up not followed: PostgreSQL is away")
                 await asyncio.sleep(RETRY)
 

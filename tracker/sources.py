@@ -133,7 +133,7 @@ def labelled(
     *, source: str, medium: str, campaign: str = "", content: str = "", term: str = ""
 ) -> Source:
     """A source an owner wrote by hand: a static number's, a cost's, an offline one."""
-    return _source(source, medium, campaign, content, term)
+    return _source(*map(tags.clean, (source, medium, campaign, content, term)))
 
 
 def _flags(told: Tags) -> tuple[str, ...]:
@@ -144,15 +144,15 @@ def _flags(told: Tags) -> tuple[str, ...]:
 def _source(
     source: str, medium: str, campaign: str = "", content: str = "", term: str = ""
 ) -> Source:
-    source = tags.clean(source) or NOT_SET
-    medium = tags.clean(medium) or NOT_SET
+    """The source of texts that are clean already, as those of `tags` are."""
+    source, medium = source or NOT_SET, medium or NOT_SET
     return Source(
         channel=channels.channel(source, medium),
         source=source,
         medium=medium,
-        campaign=tags.clean(campaign),
-        content=tags.clean(content),
-        term=tags.clean(term),
+        campaign=campaign,
+        content=content,
+        term=term,
     )
 
 
@@ -219,7 +219,7 @@ def _from_utm(told: Tags, paid: Origin | None, came: Referrer | None) -> Source:
         if paid:
             source = paid.source
         elif came:
-            source = (referrers.origin(came) or Origin(came.host, "")).source
+            source = _origin(came).source
     if not medium:
         if paid:
             medium = paid.medium
@@ -228,6 +228,10 @@ def _from_utm(told: Tags, paid: Origin | None, came: Referrer | None) -> Source:
     return _source(
         source, medium, told.utm("campaign"), told.utm("content"), told.utm("term")
     )
+
+
+def _origin(came: Referrer) -> Origin:
+    return referrers.origin(came) or Origin(tags.clean(came.host), "")
 
 
 def _from_openstat(stat: tags.Openstat) -> Source:
@@ -239,7 +243,7 @@ def _from_openstat(stat: tags.Openstat) -> Source:
 def _from_referrer(came: Referrer, *, in_ad: bool) -> Source:
     found = referrers.origin(came)
     if in_ad and (found is None or found.medium == "referral"):
-        return _source(found.source if found else came.host, "ad")
+        return _source(_origin(came).source, "ad")
     if found is None:
         # not by the look of the host: an unknown page of yandex.ru is no search
         host = tags.clean(came.host)

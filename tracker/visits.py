@@ -29,13 +29,8 @@ PATIENCE = 0.25  # seconds until the page is told to keep what it has
 BATCH = 100  # visits settled together at most
 NOTHING = visit_rows.Known()
 
-STORES_AWAY = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    redis.exceptions.RedisError,
-)
+# Whatever is wrong, the visitor is answered.
+STORES_AWAY = (*database.AWAY, asyncpg.PostgresError, redis.exceptions.RedisError)
 
 NOTHING_LENT = (
     OSError,

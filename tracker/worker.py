@@ -17,7 +17,7 @@ import asyncpg
 from tracker import contacts, deal_polling, deliveries, sites
 from tracker import db as database
 from tracker.destinations.wire import Paces
-from tracker.dispatch import AWAY, Dispatcher
+from tracker.dispatch import Dispatcher
 from tracker.reports.refreshing import Refresher
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ PATIENCE = 4.0  # seconds for what is in the air when we are told to stop
 TURN = 1.0  # seconds for the turn a loop is in, when we are told to stop
 ROUND, ROUNDS = 0.3, 4  # seconds for the loops to end, and how often they are told to
 PAUSE = 1.0  # seconds between tries after trouble
-NOT_NOW = (*AWAY, TimeoutError, asyncpg.UndefinedTableError)  # … or not yet migrated
+NOT_NOW = (*database.AWAY, asyncpg.UndefinedTableError)  # … or not yet migrated
 
 
 class Worker:

@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 
 import redis.asyncio
@@ -24,6 +25,9 @@ from web import (
 )
 from web.demo import outside
 
+log = logging.getLogger(__name__)
+
+RESTART = 1.0  # seconds before a loop that crashed is started again
 BODY = 1024 * 1024  # bytes any handler reads at most; doors take less
 
 
@@ -82,15 +86,25 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
         # Ready with the set-up in memory; without PostgreSQL, ready all the same.
         await asyncio.wait_for(directory.look_again(), sites.PATIENCE)
     loops = [
-        directory.follow(),
-        app[collect.BEATS].run(),
-        app[collect.FORM_READER].run(),
-        app[hooks.READER].run(),
-        outside.keep_mailbox(app),
+        directory.follow,
+        app[collect.BEATS].run,
+        app[collect.FORM_READER].run,
+        app[hooks.READER].run,
+        partial(outside.keep_mailbox, app),
     ]
-    tasks = [asyncio.create_task(one) for one in loops]
+    tasks = [asyncio.create_task(_keep(one)) for one in loops]
     yield
     await app[collect.VISITS].finish()
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _keep(loop: Callable[[], Awaitable[None]]) -> None:
+    """Run a loop for ever: a bug in it is logged, and it is started again."""
+    while True:
+        try:
+            await loop()
+        except Exception:  # an end of one loop must not pass unseen
+            log.exception("background loop crashed")
+        await asyncio.sleep(RESTART)

@@ -19,14 +19,7 @@ from tracker.together import Together
 
 log = logging.getLogger(__name__)
 
-# A connection that was cut while it lay idle fails in the client itself.
-AWAY = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-)
+AWAY = (*database.AWAY, asyncpg.PostgresError)  # whatever is wrong, it is tried on
 FIRST_WAIT, LONGEST_WAIT = 0.5, 10.0  # seconds between late tries
 GIVE_UP = 900.0  # seconds; a longer outage is told by the provider's own statistics
 MOST_BYTES = 32 * 1024 * 1024  # of events in memory

@@ -3,10 +3,10 @@
 import logging
 from collections.abc import Awaitable, Callable
 
-import asyncpg
 import msgspec
 from aiohttp import hdrs, web
 
+from tracker import db as database
 from tracker import errors
 
 log = logging.getLogger(__name__)
@@ -49,12 +49,7 @@ async def _try(request: web.Request, handler: Handler) -> web.StreamResponse:
         return answer(errors.TooLarge("the body is too large"))
     except web.HTTPException:
         raise
-    except (
-        OSError,
-        TimeoutError,
-        asyncpg.PostgresConnectionError,
-        asyncpg.InterfaceError,
-    ):
+    except database.AWAY:
         log.warning("answered 503: a store is away", extra={"path": request.path})
         return answer(errors.Unavailable("a store is away; try again later"))
     except Exception:

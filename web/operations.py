@@ -7,13 +7,13 @@ text format, kept by each web process for itself except for the queues, which ar
 import asyncio
 from collections.abc import Awaitable
 
-import asyncpg
 import msgspec
 import redis.exceptions
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.process_collector import ProcessCollector
 
+from tracker import db as database
 from tracker import queues
 from web import keys
 
@@ -50,13 +50,7 @@ async def readyz(request: web.Request) -> web.Response:
 async def _answers(question: Awaitable[object]) -> bool:
     try:
         await asyncio.wait_for(question, PATIENCE)
-    except (
-        OSError,
-        TimeoutError,
-        asyncpg.PostgresError,
-        asyncpg.InterfaceError,
-        redis.exceptions.RedisError,
-    ):
+    except (*database.AWAY, redis.exceptions.RedisError):
         return False
     return True
 

@@ -5,11 +5,11 @@ from collections.abc import Awaitable
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import redis.exceptions
 from aiohttp import web
 
 from tracker import connections, deliveries, errors, health, inbox, letters
+from tracker import db as database
 from tracker.sites import Connection
 from web import keys
 from web.dashboard.view import View
@@ -64,13 +64,7 @@ async def _ping(view: View) -> Any:
 async def _answers(question: Awaitable[Any]) -> bool:
     try:
         await asyncio.wait_for(question, PATIENCE)
-    except (
-        OSError,
-        TimeoutError,
-        asyncpg.PostgresError,
-        asyncpg.InterfaceError,
-        redis.exceptions.RedisError,
-    ):
+    except (*database.AWAY, redis.exceptions.RedisError):
         return False
     return True
 

@@ -12,7 +12,6 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-import asyncpg
 from aiohttp import web
 
 from tracker import db as database
@@ -91,12 +90,7 @@ class Live:
                 found = await journal.changed(
                     self._pool, site_id, since=since - OVERLAP, at=at
                 )
-            except (
-                OSError,
-                TimeoutError,
-                asyncpg.PostgresError,
-                asyncpg.InterfaceError,
-            ):
+            except database.AWAY:
                 log.warning("journal not followed: PostgreSQL is away")
                 continue
             fresh = frozenset(id_ for id_, when in found if told.get(id_) != when)

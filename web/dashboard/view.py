@@ -14,7 +14,6 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
-import asyncpg
 import redis.exceptions
 from aiohttp import web
 from multidict import MultiDict, MultiMapping
@@ -37,14 +36,6 @@ STATUS = {
     errors.TooMany: 429,
     errors.Unavailable: 503,
 }
-STORES_AWAY = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.TooManyConnectionsError,
-)
 
 
 @dataclass(kw_only=True)
@@ -149,7 +140,7 @@ def guarded(handler: Handler, *, public: bool = False) -> Plain:
             return _trouble(view, error)
         except redis.exceptions.RedisError as error:
             return _away(view, error)
-        except STORES_AWAY as error:
+        except db.AWAY as error:
             return _away(view, error)
 
     return enter
