@@ -17,6 +17,8 @@ from functools import lru_cache
 from itertools import product
 from uuid import UUID
 
+import msgspec
+
 from numberpool import db as sql
 
 ALPHABET = "23456789bcdfghjkmnpqrstvwxz"  # no look-alikes, and no vowels: no words
@@ -37,8 +39,7 @@ _SEPARATORS = re.compile(r"[.\-+_=]")
 _FOLD = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alias:
+class Alias(msgspec.Struct, frozen=True, kw_only=True):
     """A fresh address, not yet anybody's."""
 
     base: str

@@ -13,11 +13,12 @@
 -- holder  hash  member -> "session visitor shared" of the current holder
 -- owner   hash  visitor -> the member that visitor's session is the current holder of
 -- place   hash  number -> member
--- session string, expiring: "epoch member seen shared"; of another epoch it means nothing,
+-- s:…    string, expiring, one a session: "epoch member seen shared"; of another epoch it means nothing,
 --         because what was lent then may never have reached the ledger
 local state, live, free, sign = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local seen, holder, owner, place = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
-local FIXED = 8 -- keys before those of sessions
+-- A session's key is made here: it has the pool's hash tag as well, so it lies in the same slot.
+local SESSIONS = string.match(KEYS[1], '^(.*})') .. ':s:'
 
 local verb = ARGV[1]
 local now = tonumber(ARGV[2])
@@ -40,12 +41,12 @@ local function server()
     return string.match(call('INFO', 'server'), 'run_id:(%w+)')
 end
 
-local function remember_session(key, epoch, member, has_seen, shared)
-    call('SET', key, table.concat({ epoch, member, has_seen, shared }, ' '), 'EX', remember)
+local function remember_session(session, epoch, member, has_seen, shared)
+    call('SET', SESSIONS .. session, table.concat({ epoch, member, has_seen, shared }, ' '), 'EX', remember)
 end
 
-local function recall_session(key, epoch)
-    local known = call('GET', key)
+local function recall_session(session, epoch)
+    local known = call('GET', SESSIONS .. session)
     if not known then return nil end
     local of, member, has_seen, shared = string.match(known, '^(%d+) (%S+) (%d) (%d)$')
     if of == epoch then return member, has_seen, shared end
@@ -124,19 +125,17 @@ local function loaded_with(numbers, patience)
     if loaded[2] == numbers and now - tonumber(loaded[3]) < patience then return epoch end
 end
 
--- ARGV 5..: fingerprint, patience (ms), late, share, rest (ms), then for each want in one text:
--- session, visitor, number the ledger says it holds or nothing, reading '0'/'1'
+-- ARGV 5..: fingerprint, patience (ms), late, share, rest (ms), the wants. Each want is a line of
+-- session, visitor, number the ledger says it holds or nothing, reading '0'/'1'; each answer a
+-- line of number or nothing, shared '0'/'1'. One text for all is cheaper than an argument each.
 local function lend()
     local epoch = loaded_with(ARGV[5], tonumber(ARGV[6]))
     if not epoch then return false end
     local late, share, rest = ARGV[7], ARGV[8] == '1', tonumber(ARGV[9])
     sweep()
-    local answer = { epoch }
-    for want = 1, #ARGV - 9 do
-        local session, visitor, keep, reading =
-            string.match(ARGV[9 + want], '^(%x+) (%x+) (%S*) ([01])$')
-        local key = KEYS[FIXED + want]
-        local member, has_seen, shared = recall_session(key, epoch)
+    local answers = {}
+    for session, visitor, keep, reading in string.gmatch(ARGV[10], '(%x+) (%x+) (%S*) ([01])\n') do
+        local member, has_seen, shared = recall_session(session, epoch)
         if keep ~= '' and (not member or string.match(member, ':(.+)$') ~= keep) then
             -- The ledger knows better: that number was shown.
             member, has_seen, shared = call('HGET', place, keep) or ('0:' .. keep), '0', '0'
@@ -149,16 +148,14 @@ local function lend()
         if member then
             local shown_now = has_seen == 'new'
             if reading == '1' then has_seen = '1' elseif shown_now then has_seen = '0' end
-            remember_session(key, epoch, member, has_seen, shared)
+            remember_session(session, epoch, member, has_seen, shared)
             if not shown_now or has_seen == '1' then sign_of_life(member, session, now, has_seen) end
-            answer[#answer + 1] = string.match(member, ':(.+)$')
-            answer[#answer + 1] = shared
+            answers[#answers + 1] = string.match(member, ':(.+)$') .. ' ' .. shared
         else
-            answer[#answer + 1] = ''
-            answer[#answer + 1] = '0'
+            answers[#answers + 1] = ' 0'
         end
     end
-    return answer
+    return { epoch, table.concat(answers, '\n') }
 end
 
 -- ARGV 5..: for each sign of life: session, moment (ms), seen '0'/'1'
@@ -169,11 +166,10 @@ local function touch()
     for n = 1, (#ARGV - 4) / 3 do
         local base = 4 + (n - 1) * 3
         local session, moment, now_seen = ARGV[base + 1], tonumber(ARGV[base + 2]), ARGV[base + 3]
-        local key = KEYS[FIXED + n]
-        local member, has_seen, shared = recall_session(key, epoch)
+        local member, has_seen, shared = recall_session(session, epoch)
         if member then
             if now_seen == '1' then has_seen = '1' end
-            remember_session(key, epoch, member, has_seen, shared)
+            remember_session(session, epoch, member, has_seen, shared)
             sign_of_life(member, session, moment, has_seen)
             known_here = known_here + 1
         end
@@ -188,7 +184,8 @@ local function loaded()
 end
 
 -- ARGV 5..: epoch, fingerprint, fingerprint still accepted or '', how many numbers; for each
--- number: member, sign, seen, holder or ''; then for each session: member, seen, shared.
+-- number: member, sign, seen, holder or ''; then for each session: session,
+-- member, seen, shared.
 -- Answers 1, or 0 when a newer epoch is loaded already.
 local function load()
     local epoch = ARGV[5]
@@ -208,9 +205,8 @@ local function load()
             call('HSET', owner, string.match(held, '^%S+ (%S+)'), member)
         end
     end
-    for n = 1, #KEYS - FIXED do
-        local base = 8 + count * 4 + (n - 1) * 3
-        remember_session(KEYS[FIXED + n], epoch, ARGV[base + 1], ARGV[base + 2], ARGV[base + 3])
+    for base = 8 + count * 4, #ARGV - 1, 4 do
+        remember_session(ARGV[base + 1], epoch, ARGV[base + 2], ARGV[base + 3], ARGV[base + 4])
     end
     call('HSET', state, 'epoch', epoch, 'server', server(), 'numbers', ARGV[6], 'old', ARGV[7], 'changed', at(now))
     return 1

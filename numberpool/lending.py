@@ -7,13 +7,14 @@ with `NotLoaded`, and `ledger.rebuild` makes it anew.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
@@ -46,8 +47,7 @@ class NotLoaded(Exception):
         self.pools = tuple(pools)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Want:
+class Want(msgspec.Struct, frozen=True, kw_only=True):
     """A session that is to be shown a number of this pool."""
 
     pool: Pool
@@ -57,8 +57,7 @@ class Want:
     reading: bool = False  # a reveal or a tel_click came: late allocation is allowed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loan:
+class Loan(msgspec.Struct, frozen=True, kw_only=True):
     """What a session is to be shown."""
 
     number: str | None  # E.164; None: the static number or the page's own
@@ -126,8 +125,9 @@ async def lend(redis: Redis, wants: Sequence[Want], at: datetime) -> list[Loan]:
     loans: dict[int, Loan] = {}
     for group, answer in zip(groups, answers, strict=True):
         epoch = int(answer[0])
-        for place, n in enumerate(group):
-            number, shared = _text(answer[1 + 2 * place]), _text(answer[2 + 2 * place])
+        lines = _text(answer[1]).split("\n")
+        for n, line in zip(group, lines, strict=True):
+            number, _, shared = line.partition(" ")
             loans[n] = Loan(
                 number=number or None,
                 fresh=bool(number) and wants[n].keep is None,
@@ -147,8 +147,7 @@ async def touch(redis: Redis, signs: Sequence[Sign]) -> None:
         arguments: list[str | int] = []
         for one in group:
             arguments += [one.session.hex, millis(one.at), int(one.seen)]
-        sessions = [one.session for one in group]
-        calls.append(_call("touch", pool_id, group[-1].at, sessions, arguments))
+        calls.append(_call("touch", pool_id, group[-1].at, arguments))
     await _run(redis, calls)
 
 
@@ -179,11 +178,15 @@ async def load(
             if one.session and one.visitor
             else "",
         ]
-    known = [one for one in sessions if one.number in member]
-    for session in known:
-        arguments += [member[session.number], int(session.seen), int(session.shared)]
-    keys = [one.session for one in known]
-    (answer,) = await _run(redis, [_call("load", pool_id, at, keys, arguments)])
+    for live in sessions:
+        if live.number in member:
+            arguments += [
+                live.session.hex,
+                member[live.number],
+                int(live.seen),
+                int(live.shared),
+            ]
+    (answer,) = await _run(redis, [_call("load", pool_id, at, arguments)])
     return bool(answer)
 
 
@@ -199,7 +202,7 @@ class Loaded:
 async def loaded(redis: Redis, pool: Pool, at: datetime) -> Loaded:
     """What is loaded of this pool, whether or not it can be used."""
     arguments: list[str | int] = [pool.fingerprint, PATIENCE // MILLISECOND]
-    (answer,) = await _run(redis, [_call("loaded", pool.id, at, [], arguments)])
+    (answer,) = await _run(redis, [_call("loaded", pool.id, at, arguments)])
     return Loaded(
         epoch=int(answer[0]), usable=bool(answer[1]), fingerprint=_text(answer[2])
     )
@@ -253,23 +256,22 @@ def _lend_call(wants: Sequence[Want], at: datetime) -> _Call:
         int(pool.share),
         pool.rest * 1000,
     ]
-    arguments += [
-        f"{want.session.hex} {want.visitor.hex} {want.keep or ''} {want.reading:d}"
+    lines = [
+        f"{want.session.hex} {want.visitor.hex} {want.keep or ''} {want.reading:d}\n"
         for want in wants
     ]
-    return _call("lend", pool.id, at, [want.session for want in wants], arguments)
+    arguments.append("".join(lines))
+    return _call("lend", pool.id, at, arguments)
 
 
 def _call(
     verb: str,
     pool_id: int,
     at: datetime,
-    sessions: Iterable[UUID],
     arguments: list[str | int],
 ) -> _Call:
     prefix = _prefix(pool_id)
     keys = [prefix + table for table in _TABLES]
-    keys += [f"{prefix}s:{session.hex}" for session in sessions]
     general: list[str | int] = [
         verb,
         millis(at),

@@ -10,6 +10,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import TypeVar
 
+import msgspec
+
 from tracker import db as database
 from tracker import source_rows, sources, stale, tags
 from tracker.errors import BadInput
@@ -246,7 +248,9 @@ def _under_label(cost: Cost, known: set[tuple[str, ...]]) -> Cost:
         return cost
     if source.campaign and tuple(map(str.lower, labels)) not in known:
         return cost
-    return replace(cost, source=replace(source, campaign=cost.campaign_id))
+    return replace(
+        cost, source=msgspec.structs.replace(source, campaign=cost.campaign_id)
+    )
 
 
 def _summed(costs: Iterable[Cost]) -> dict[tuple[date, int], Cost]:

@@ -8,7 +8,8 @@ in `channels` and `ga4_channels`.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+
+import msgspec
 
 from tracker import channels, referrers, source_tables, tags
 from tracker.channels import NOT_SET
@@ -18,8 +19,7 @@ from tracker.source_tables import Origin
 from tracker.tags import Tags
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class Source(msgspec.Struct, frozen=True, kw_only=True):
     """Source: utm tags, click ids and referrer, reduced.
 
     Texts keep the case they came in and are compared in lower case; each is at most 255
@@ -39,8 +39,7 @@ class Source:
         return self.channel not in channels.INSIGNIFICANT
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Landing:
+class Landing(msgspec.Struct, frozen=True, kw_only=True):
     """What one landing told us."""
 
     source: Source
@@ -137,6 +136,8 @@ def labelled(
 
 
 def _flags(told: Tags) -> tuple[str, ...]:
+    if not told.macro and "erid" not in told.values:
+        return ()
     flags = {"erid": "erid" in told.values, "macro": told.macro}
     return tuple(name for name, raised in flags.items() if raised)
 
@@ -186,7 +187,7 @@ def _decide(
     """The first rule that fires, and its source."""
     paid = _first(source_tables.STRONG_IDS, told)
     outer = None if inner else came
-    if any(map(told.utm, ("source", "medium", "campaign"))):
+    if told.utm("source") or told.utm("medium") or told.utm("campaign"):
         return "utm", _from_utm(told, paid, outer)
     if marker := tags.marker(told):
         medium = marker.medium or (paid.medium if paid else "")

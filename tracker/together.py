@@ -100,16 +100,21 @@ class Together(Generic[Item, Result]):
     async def _run(self, batch: list[tuple[Item, asyncio.Future[Result]]]) -> None:
         try:
             results = await self._settle([item for item, _ in batch])
+            self._next()  # before the callers go on: the stores work while they do
             for (_, future), result in zip(batch, results, strict=True):
                 if not future.done():
                     future.set_result(result)
         except Exception as error:  # the callers raise it, each in its own request
+            self._next()
             for _, future in batch:
                 if not future.done():
                     future.set_exception(error)
-        finally:
+        except asyncio.CancelledError:
             for _, future in batch:
-                future.cancel()  # only those left by a settling that was itself cancelled
-            self._free += 1
-            if self._waiting:
-                self._start()
+                future.cancel()
+            raise
+
+    def _next(self) -> None:
+        self._free += 1
+        if self._waiting:
+            self._start()

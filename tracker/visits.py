@@ -8,7 +8,6 @@ is away costs the visitor nothing: he is told to keep what is on the page.
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -26,7 +25,7 @@ from tracker.together import Together
 log = logging.getLogger(__name__)
 
 PATIENCE = 0.25  # seconds until the page is told to keep what it has
-BATCH = 100  # visits settled together at most
+BATCH = 64  # visits settled together at most
 NOTHING = visit_rows.Known()
 
 # Whatever is wrong, the visitor is answered.
@@ -42,8 +41,7 @@ NOTHING_LENT = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Visit:
+class Visit(msgspec.Struct, frozen=True, kw_only=True):
     """A page that asks what to show, as the door read it."""
 
     site: Site
@@ -53,7 +51,7 @@ class Visit:
     visitor: UUID | None = None
     session: UUID | None = None
     replaces: tuple[str, ...] = ()  # numbers and addresses as they stand on the page
-    ids: dict[str, str] = field(default_factory=dict)  # of analytics systems
+    ids: dict[str, str] = {}  # of analytics systems
     device: str = "desktop"
     reading: bool = False  # a number is about to be read: lend one even if none is idle
     page: bool = True  # False: the same page asks again

@@ -1,7 +1,6 @@
 """The web process: `python -m web`. Several may share one port."""
 
 import asyncio
-import gc
 import logging
 import signal
 import socket
@@ -16,7 +15,6 @@ from web import app
 
 logger = logging.getLogger("web")
 
-COLLECT_AFTER = 20_000  # new objects; a visit makes some hundreds that die at once
 CONNECTIONS = 10  # to PostgreSQL, by one process
 SHUTDOWN = 6.0  # seconds for the requests under way; the supervisor gives ten
 VALKEY_PATIENCE = 0.1  # seconds; a visitor waits no longer for a number
@@ -47,9 +45,6 @@ async def serve(settings: config.Settings) -> None:
     await runner.setup()
     site = web.SockSite(runner, _listen(settings.http_host, settings.http_port))
     await site.start()
-    # What is there by now stays: the collector need not look at it again and again.
-    gc.freeze()
-    gc.set_threshold(COLLECT_AFTER)
     logger.info("web listening", extra={"port": settings.http_port})
     await stop.wait()
     await runner.cleanup()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
@@ -27,6 +28,7 @@ from web.demo import outside
 
 log = logging.getLogger(__name__)
 
+COLLECT_AFTER = 20_000  # new objects; a visit makes some hundreds that die at once
 RESTART = 1.0  # seconds before a loop that crashed is started again
 BODY = 1024 * 1024  # bytes any handler reads at most; doors take less
 
@@ -44,7 +46,7 @@ def build(
     app[keys.SEAL] = seal.of(settings)
     app[keys.DIRECTORY] = sites.Directory(pool, app[keys.SEAL])
     _add_collect(app)
-    _add_hooks(app)
+    hooks.setup(app)
     app.add_routes(collect.routes())
     app.add_routes(snippets.routes())
     app.add_routes(hooks.routes())
@@ -75,17 +77,13 @@ async def _read_form(
     await collect.read_form(db, event, directory)
 
 
-def _add_hooks(app: web.Application) -> None:
-    hooks.setup(app)
-
-
 async def _background(app: web.Application) -> AsyncIterator[None]:
     """Follow the set-up, write beats, read what was kept; all end with the application."""
     directory = app[keys.DIRECTORY]
     with contextlib.suppress(TimeoutError):
         # Ready with the set-up in memory; without PostgreSQL, ready all the same.
         await asyncio.wait_for(directory.look_again(), sites.PATIENCE)
-    loops = [
+    loops: list[Callable[[], Awaitable[None]]] = [
         directory.follow,
         app[collect.BEATS].run,
         app[collect.FORM_READER].run,
@@ -93,6 +91,9 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
         partial(outside.keep_mailbox, app),
     ]
     tasks = [asyncio.create_task(_keep(one)) for one in loops]
+    # What is there by now stays: the collector need not look at it again and again.
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER)
     yield
     await app[collect.VISITS].finish()
     for task in tasks:

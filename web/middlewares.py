@@ -31,7 +31,14 @@ async def errors_to_answers(
     request: web.Request, handler: Handler
 ) -> web.StreamResponse:
     """A TrackerError as JSON with its status; a bug as 500, with its traceback in the log."""
-    response = await _try(request, handler)
+    try:
+        response = await handler(request)
+    except web.HTTPRequestEntityTooLarge:
+        response = answer(errors.TooLarge("the body is too large"))
+    except web.HTTPException:
+        raise
+    except Exception as error:
+        response = _explain(request, error)
     origin = request.headers.get(hdrs.ORIGIN)
     if origin and request.path.startswith("/v1/"):
         # Also on refusals: without it the browser fills the page's console.
@@ -40,21 +47,14 @@ async def errors_to_answers(
     return response
 
 
-async def _try(request: web.Request, handler: Handler) -> web.StreamResponse:
-    try:
-        return await handler(request)
-    except errors.TrackerError as error:
+def _explain(request: web.Request, error: Exception) -> web.Response:
+    if isinstance(error, errors.TrackerError):
         return answer(error)
-    except web.HTTPRequestEntityTooLarge:
-        return answer(errors.TooLarge("the body is too large"))
-    except web.HTTPException:
-        raise
-    except database.AWAY:
+    if isinstance(error, database.AWAY):
         log.warning("answered 503: a store is away", extra={"path": request.path})
         return answer(errors.Unavailable("a store is away; try again later"))
-    except Exception:
-        log.exception("handler crashed", extra={"path": request.path})
-        return _json(500, "", "this is a fault of the server; it has been logged")
+    log.error("handler crashed", extra={"path": request.path}, exc_info=error)
+    return _json(500, "", "this is a fault of the server; it has been logged")
 
 
 def answer(error: errors.TrackerError) -> web.Response:

@@ -1,10 +1,10 @@
 """What visitors are shown, whatever the stores do."""
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 import redis.asyncio
 
@@ -29,7 +29,7 @@ def ask(site: sites.Site, **changes: object) -> visits.Visit:
         url=PLAIN,
         replaces=(make.OWN, make.MAILBOX),
     )
-    return replace(visit, **changes)  # type: ignore[arg-type]
+    return msgspec.structs.replace(visit, **changes)  # type: ignore[arg-type]
 
 
 def number_of(arrival: visits.Arrival) -> tuple[str, str]:

@@ -95,7 +95,7 @@ async def received(request: web.Request) -> web.Response:
     """Everything the three were told lately, for the shop's page."""
     site(request.app[keys.DIRECTORY])
     items = await request.app[keys.REDIS].lrange(RECEIVED, 0, MOST - 1)
-    body = b'{"items":[' + b",".join(items) + b"]}"
+    body = msgspec.json.encode({"items": [msgspec.Raw(item) for item in items]})
     return web.Response(body=body, content_type="application/json")
 
 
@@ -121,7 +121,9 @@ class Mailbox:
     async def handle_DATA(
         self, server: SMTP, session: Session, envelope: Envelope
     ) -> str:
-        head = bytes(envelope.content or b"").partition(b"\r\n\r\n")[0]
+        content = envelope.content or b""
+        raw = content.encode() if isinstance(content, str) else content
+        head = raw.partition(b"\r\n\r\n")[0]
         data = {
             "to": ", ".join(envelope.rcpt_tos),
             "return_path": envelope.mail_from or "",

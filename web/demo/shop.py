@@ -111,9 +111,9 @@ def _events(number: str, caller: str, *, answered: bool) -> list[dict[str, objec
     ]
     if answered:
         manager = random.choice(MANAGERS)  # noqa: S311 - make-believe
+        picked_up = (now + timedelta(seconds=8)).isoformat()
         events.append(
-            {**common, "event": "answered", "manager": manager}
-            | {"at": (now + timedelta(seconds=8)).isoformat()}
+            {**common, "event": "answered", "manager": manager, "at": picked_up}
         )
     ended = now + timedelta(seconds=8 + talk)
     events.append(
