@@ -45,7 +45,12 @@ class Postgres:
         arguments = [part for option in options for part in ("-c", option)]
         with (folder / "log").open("wb") as log:
             self.process = subprocess.Popen(
-                [embedded.postgres_programs() / "postgres", "-D", self.data, *arguments],
+                [
+                    embedded.postgres_programs() / "postgres",
+                    "-D",
+                    self.data,
+                    *arguments,
+                ],
                 user=self.user,
                 cwd=folder,
                 stdout=subprocess.DEVNULL,

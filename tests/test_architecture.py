@@ -72,9 +72,12 @@ def _texts(tree: ast.AST) -> Iterator[str]:
                 part.value if isinstance(part, ast.Constant) else "x"
                 for part in node.values
             )
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if id(node) not in documentation:
-                yield node.value
+        elif (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and id(node) not in documentation
+        ):
+            yield node.value
 
 
 @pytest.mark.parametrize("path", MODULES, ids=_names)

@@ -129,6 +129,7 @@ async def server(
         "SKVOZ_SMTP_PORT": str(smtp_port),
         "SKVOZ_TRUSTED_NETWORKS": "127.0.0.0/8",
         "SKVOZ_LOG_LEVEL": "WARNING",
+        "SKVOZ_VISIT_PATIENCE_MS": "20000",  # the machine may be busy with other tests
     }
     async with aiohttp.ClientSession() as http:
         one = Server(pool, http, environment, http_port, smtp_port)

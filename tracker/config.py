@@ -33,6 +33,7 @@ class Settings:
     smtp_host: str
     smtp_port: int
     web_processes: int
+    visit_patience: float  # seconds until a page is told to keep what it has
     data: Path
     secret_key: str  # seals settings at rest; empty: a key file under `data`
     trusted_networks: tuple[Network, ...]  # exempt from rate limits
@@ -61,6 +62,10 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
         smtp_host=reader.text("SKVOZ_SMTP_HOST", "0.0.0.0"),  # noqa: S104 - a server
         smtp_port=reader.port("SKVOZ_SMTP_PORT", 2525),
         web_processes=reader.integer("SKVOZ_WEB_PROCESSES", 1, low=1, high=64),
+        visit_patience=reader.integer(
+            "SKVOZ_VISIT_PATIENCE_MS", 250, low=50, high=60_000
+        )
+        / 1000,
         data=Path(reader.text("SKVOZ_DATA", str(_data()))).expanduser().absolute(),
         secret_key=reader.text("SKVOZ_SECRET_KEY"),
         trusted_networks=reader.networks("SKVOZ_TRUSTED_NETWORKS"),

@@ -9,12 +9,11 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import aiohttp
 import asyncpg
 
-from tracker import contacts, deal_polling, deliveries, sites
+from tracker import contacts, deal_polling, deliveries, sites, tasks
 from tracker import db as database
 from tracker.destinations.wire import Paces
 from tracker.dispatch import Dispatcher
@@ -24,7 +23,6 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 4.0  # seconds for what is in the air when we are told to stop
 TURN = 1.0  # seconds for the turn a loop is in, when we are told to stop
-ROUND, ROUNDS = 0.3, 4  # seconds for the loops to end, and how often they are told to
 PAUSE = 1.0  # seconds between tries after trouble
 NOT_NOW = (*database.AWAY, asyncpg.UndefinedTableError)  # … or not yet migrated
 
@@ -60,7 +58,7 @@ class Worker:
         self.dispatcher.freed.set()
         # A claim in the making is not broken off: nobody would know of it.
         await asyncio.wait(loops, timeout=TURN)
-        await _end({follower, told, *loops})
+        await tasks.end({follower, told, *loops})
         await self._finish()
         if failure is not None:
             raise failure
@@ -97,18 +95,6 @@ class Worker:
             await _wait(self.dispatcher.freed if loop.hurries else stop, pause)
             if loop.hurries:
                 self.dispatcher.freed.clear()
-
-
-async def _end(tasks: set[asyncio.Task[Any]]) -> None:
-    """Cancel them until they are gone: a cut connection may answer a cancel with its own
-    error, which is then taken for trouble and waited out."""
-    for _ in range(ROUNDS):
-        for task in tasks:
-            task.cancel()
-        _, tasks = await asyncio.wait(tasks, timeout=ROUND)
-        if not tasks:
-            return
-    log.warning("loops did not end", extra={"count": len(tasks)})
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

@@ -17,7 +17,7 @@ logger = logging.getLogger("web")
 
 CONNECTIONS = 10  # to PostgreSQL, by one process
 SHUTDOWN = 6.0  # seconds for the requests under way; the supervisor gives ten
-VALKEY_PATIENCE = 0.1  # seconds; a visitor waits no longer for a number
+VALKEY_SHARE = 0.4  # of a visitor's patience that Valkey may take
 
 
 def main() -> None:
@@ -36,8 +36,8 @@ async def serve(settings: config.Settings) -> None:
     pool = await database.open_lazily(settings.database_url, most=CONNECTIONS)
     valkey = redis.asyncio.Redis.from_url(
         settings.redis_url,
-        socket_timeout=VALKEY_PATIENCE,
-        socket_connect_timeout=VALKEY_PATIENCE,
+        socket_timeout=settings.visit_patience * VALKEY_SHARE,
+        socket_connect_timeout=settings.visit_patience * VALKEY_SHARE,
     )
     runner = web.AppRunner(
         app.build(settings, pool, valkey), access_log=None, shutdown_timeout=SHUTDOWN

@@ -7,10 +7,11 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 
+import asyncpg
 import redis.asyncio
 from aiohttp import web
 
-from tracker import beats, config, inbox, seal, sites, visits
+from tracker import beats, config, inbox, seal, sites, tasks, visits
 from tracker import db as database
 from tracker.together import Together
 from web import (
@@ -28,6 +29,7 @@ from web.demo import outside
 
 log = logging.getLogger(__name__)
 
+WARM = 3  # connections to PostgreSQL made at the start
 COLLECT_AFTER = 20_000  # new objects; a visit makes some hundreds that die at once
 RESTART = 1.0  # seconds before a loop that crashed is started again
 BODY = 1024 * 1024  # bytes any handler reads at most; doors take less
@@ -62,7 +64,10 @@ def build(
 def _add_collect(app: web.Application) -> None:
     pool, directory = app[keys.POOL], app[keys.DIRECTORY]
     app[collect.VISITS] = visits.Visits(
-        pool, app[keys.REDIS], mail_domain=app[keys.SETTINGS].mail_domain
+        pool,
+        app[keys.REDIS],
+        mail_domain=app[keys.SETTINGS].mail_domain,
+        patience=app[keys.SETTINGS].visit_patience,
     )
     app[collect.BEATS] = beats.Beats(pool, app[keys.REDIS], directory)
     app[collect.FORMS] = Together(partial(inbox.keep_all, pool))
@@ -80,9 +85,11 @@ async def _read_form(
 async def _background(app: web.Application) -> AsyncIterator[None]:
     """Follow the set-up, write beats, read what was kept; all end with the application."""
     directory = app[keys.DIRECTORY]
-    with contextlib.suppress(TimeoutError):
+    with contextlib.suppress(*database.AWAY, asyncpg.PostgresError):
         # Ready with the set-up in memory; without PostgreSQL, ready all the same.
-        await asyncio.wait_for(directory.look_again(), sites.PATIENCE)
+        await asyncio.wait_for(directory.load(), sites.PATIENCE)
+        # A first visitor need not wait for connections to be made.
+        await asyncio.gather(*(app[keys.POOL].fetchval("SELECT 1") for _ in range(WARM)))
     loops: list[Callable[[], Awaitable[None]]] = [
         directory.follow,
         app[collect.BEATS].run,
@@ -90,15 +97,13 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
         app[hooks.READER].run,
         partial(outside.keep_mailbox, app),
     ]
-    tasks = [asyncio.create_task(_keep(one)) for one in loops]
+    running = [asyncio.create_task(_keep(one)) for one in loops]
     # What is there by now stays: the collector need not look at it again and again.
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER)
     yield
     await app[collect.VISITS].finish()
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await tasks.end(running)
 
 
 async def _keep(loop: Callable[[], Awaitable[None]]) -> None:

@@ -1,6 +1,6 @@
 """All benchmarks: ratios against bare servers of the same kind on this machine, in this run.
 
-    python -m tests.benchmarks
+python -m tests.benchmarks
 """
 
 from tests.benchmarks import mail, visits
