@@ -19,7 +19,7 @@ from mailrelay.parsing import Parser
 from mailrelay.reading import Letters
 from mailrelay.reception import AWAY, Reception
 from mailrelay.server import Relay
-from tracker import config, db, inbox, sites
+from tracker import config, db, inbox, sites, tasks
 from tracker import log as logs
 from tracker import seal as seals
 from tracker.errors import BadInput
@@ -78,9 +78,7 @@ async def main(settings: config.Settings) -> None:
     log.info("mail relay listening", extra={"port": settings.smtp_port})
     await _told_to_stop(work)
     log.info("mail relay stopping")
-    for task in work:
-        task.cancel()
-    ended = asyncio.gather(*work, return_exceptions=True)
+    ended = tasks.end(work)
     for trouble in await asyncio.gather(
         relay.stop(server), _stop(forwarder), ended, return_exceptions=True
     ):
