@@ -44,7 +44,7 @@ Read = Callable[[database.Connection, Event], Awaitable[None]]
 
 
 async def keep(db: database.Db, events: Sequence[Event]) -> None:
-    """Write the events and queue them to be read, in one statement."""
+    """Write the events and queue them to be read, in one statement; told twice is harmless."""
     rows = [
         (
             event.site_id,
@@ -64,6 +64,7 @@ async def keep(db: database.Db, events: Sequence[Event]) -> None:
             INSERT INTO inbox (site_id, id, door, kind, connection_id, received_at, meta, body)
             SELECT * FROM unnest($1::int[], $2::uuid[], $3::text[], $4::text[],
                                  $5::bigint[], $6::timestamptz[], $7::jsonb[], $8::bytea[])
+            ON CONFLICT (site_id, id) DO NOTHING
             RETURNING site_id, id, received_at
         )
         INSERT INTO unread (site_id, inbox_id, due_at)

@@ -13,13 +13,13 @@ from aiohttp import web
 
 from tracker import beats, config, inbox, seal, sites, tasks, visits
 from tracker import db as database
-from tracker.together import Together
 from web import (
     api,
     collect,
     dashboard,
     demo,
     hooks,
+    keeper,
     keys,
     middlewares,
     operations,
@@ -70,9 +70,10 @@ def _add_collect(app: web.Application) -> None:
         patience=app[keys.SETTINGS].visit_patience,
     )
     app[collect.BEATS] = beats.Beats(pool, app[keys.REDIS], directory)
-    app[collect.FORMS] = Together(partial(inbox.keep_all, pool))
-    app[collect.FORM_READER] = inbox.Reader(
-        pool, door="form", read=partial(_read_form, directory)
+    reader = inbox.Reader(pool, door="form", read=partial(_read_form, directory))
+    app[collect.FORM_READER] = reader
+    app[collect.FORMS] = keeper.Keeper(
+        pool, reader.wake, app[keys.SETTINGS].data / "spool"
     )
 
 
@@ -89,12 +90,15 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
         # Ready with the set-up in memory; without PostgreSQL, ready all the same.
         await asyncio.wait_for(directory.load(), sites.PATIENCE)
         # A first visitor need not wait for connections to be made.
-        await asyncio.gather(*(app[keys.POOL].fetchval("SELECT 1") for _ in range(WARM)))
+        await asyncio.gather(
+            *(app[keys.POOL].fetchval("SELECT 1") for _ in range(WARM))
+        )
     loops: list[Callable[[], Awaitable[None]]] = [
         directory.follow,
         app[collect.BEATS].run,
         app[collect.FORM_READER].run,
         app[hooks.READER].run,
+        app[hooks.KEEPER].run,
         partial(outside.keep_mailbox, app),
     ]
     running = [asyncio.create_task(_keep(one)) for one in loops]

@@ -17,10 +17,16 @@ from aiohttp import hdrs, web
 from numberpool import phones
 from tracker import beats, bots, contacts, ids, inbox, tags, visits
 from tracker import db as database
-from tracker.errors import BadInput, ForeignOrigin, TooLarge, UnknownAddress
+from tracker.errors import (
+    BadInput,
+    ForeignOrigin,
+    TooLarge,
+    Unavailable,
+    UnknownAddress,
+    Unreadable,
+)
 from tracker.sites import Directory, Site
-from tracker.together import Together
-from web import keys, limits
+from web import keeper, keys, limits
 
 log = logging.getLogger(__name__)
 
@@ -28,12 +34,13 @@ MOST = 64 * 1024  # bytes of a body
 ADDRESSES = 50  # numbers and addresses one page may ask for
 EVENTS = 50  # events in one beat
 FIELDS = 100  # a form's own fields
+FORM_PATIENCE = 3.0  # seconds a form waits for the commit before it is spooled
 SKEW = timedelta(seconds=60)  # how far a page's clock is believed
 ANALYTICS = ("ym_client_id", "ga_client_id", "ga_session_id", "fbp", "fbc", "vk_id")
 
 VISITS: web.AppKey[visits.Visits] = web.AppKey("visits", visits.Visits)
 BEATS: web.AppKey[beats.Beats] = web.AppKey("beats", beats.Beats)
-FORMS: web.AppKey[Together[inbox.Event, None]] = web.AppKey("forms")
+FORMS: web.AppKey[keeper.Keeper] = web.AppKey("forms", keeper.Keeper)
 FORM_READER: web.AppKey[inbox.Reader] = web.AppKey("form_reader", inbox.Reader)
 
 _visit_limit = limits.Quick(most=1200, seconds=60)
@@ -191,8 +198,8 @@ async def contact(request: web.Request) -> web.Response:
         meta={},
         body=_encode(body),
     )
-    await request.app[FORMS].add(event)
-    request.app[FORM_READER].wake()
+    if not await request.app[FORMS].keep(event, patience=FORM_PATIENCE):
+        raise Unavailable("the form could not be kept; send it again")
     contact_id = contacts.form_id(site.id, body.channel, body.id)
     return _answer({"contact": str(contact_id)}, status=202)
 
@@ -213,7 +220,7 @@ async def read_form(
     """Make a contact of a kept form; given to the inbox's reader."""
     site = directory.by_id(event.site_id)
     if site is None:
-        return  # the site was removed meanwhile
+        raise Unreadable("the site is not set up any more")
     body = _contact_decoder.decode(event.body)
     phone = phones.e164(body.phone, site.rules.country) if body.phone else None
     email = tags.clean(body.email or "", 200)

@@ -44,11 +44,12 @@ def routes() -> list[web.RouteDef]:
 
 
 def setup(app: web.Application) -> None:
-    """Add what the door needs; the application runs `app[READER].run()` beside it."""
+    """Add what the door needs; the application runs the reader and the keeper beside it."""
     pool, directory = app[keys.POOL], app[keys.DIRECTORY]
     reader = inbox.Reader(pool, door="telephony", read=partial(_read, directory))
     app[READER] = reader
-    app[KEEPER] = keeper.Keeper(pool, reader.wake)
+    spool = app[keys.SETTINGS].data / "spool"
+    app[KEEPER] = keeper.Keeper(pool, reader.wake, spool)
     app.on_shutdown.append(_finish)
 
 

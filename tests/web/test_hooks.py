@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -70,9 +71,13 @@ class Door:
 
 
 @asynccontextmanager
-async def opened(pool: database.Pool, *, load: bool = True) -> AsyncIterator[Door]:
+async def opened(
+    pool: database.Pool, folder: Path, *, load: bool = True
+) -> AsyncIterator[Door]:
     app = web.Application(middlewares=[middlewares.errors_to_answers])
-    app[keys.SETTINGS] = config.read({"SKVOZ_PUBLIC_URL": PUBLIC})
+    app[keys.SETTINGS] = config.read(
+        {"SKVOZ_PUBLIC_URL": PUBLIC, "SKVOZ_DATA": str(folder)}
+    )
     app[keys.POOL] = pool
     app[keys.DIRECTORY] = sites.Directory(pool, make.SEAL)
     if load:
@@ -89,9 +94,9 @@ async def opened(pool: database.Pool, *, load: bool = True) -> AsyncIterator[Doo
 
 
 @pytest.fixture
-async def door(pool: database.Pool) -> AsyncIterator[Door]:
+async def door(pool: database.Pool, tmp_path: Path) -> AsyncIterator[Door]:
     await make.site(pool, telephony=TELEPHONY)
-    async with opened(pool) as door:
+    async with opened(pool, tmp_path) as door:
         yield door
 
 
@@ -288,9 +293,11 @@ async def test_a_huge_body_is_413(door: Door) -> None:
     assert (await door.tell(data=huge[:-1]))[0] == 200
 
 
-async def test_a_connection_made_a_moment_ago_is_found(pool: database.Pool) -> None:
+async def test_a_connection_made_a_moment_ago_is_found(
+    pool: database.Pool, tmp_path: Path
+) -> None:
     site = await make.site(pool)
-    async with opened(pool) as door:
+    async with opened(pool, tmp_path) as door:
         await pool.execute(
             "INSERT INTO connections (site_id, role, name, kind, key, settings) "
             "VALUES ($1, 'telephony', 'new', 'generic', 'new-key', $2)",
@@ -301,16 +308,18 @@ async def test_a_connection_made_a_moment_ago_is_found(pool: database.Pool) -> N
         assert (await door.tell(path, json=ringing(), params=OPEN))[0] == 200
 
 
-async def test_a_destination_is_no_door(pool: database.Pool) -> None:
+async def test_a_destination_is_no_door(pool: database.Pool, tmp_path: Path) -> None:
     hook = ("crm", "generic", {"token": "sesame"})
     await make.site(pool, destinations=[hook])
-    async with opened(pool) as door:
+    async with opened(pool, tmp_path) as door:
         assert (await door.tell("/hooks/generic/acme-crm-key", params=OPEN))[0] == 404
 
 
-async def test_settings_that_do_not_fit_are_503(pool: database.Pool) -> None:
+async def test_settings_that_do_not_fit_are_503(
+    pool: database.Pool, tmp_path: Path
+) -> None:
     await make.site(pool, telephony=[("pbx", "generic", {"secret": 5})])
-    async with opened(pool) as door:
+    async with opened(pool, tmp_path) as door:
         assert (await door.tell(json=ringing()))[0] == 503
 
 
@@ -363,7 +372,7 @@ async def until(condition: Any) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_without_postgresql_the_call_is_routed_and_kept_later(
+async def test_without_postgresql_the_call_is_routed_and_its_event_spooled(
     door: Door, database_url: str
 ) -> None:
     async with outage.of(database_url):
@@ -371,29 +380,39 @@ async def test_without_postgresql_the_call_is_routed_and_kept_later(
         status, body = await door.tell(**twilio(TW, VOICE))
         assert status == 200
         assert ET.fromstring(body)[0][0].text == make.OWN
+        assert await door.app[hooks.KEEPER].empty() == 0
 
-    async def kept() -> bool:
-        return await door.pool.fetchval("SELECT count(*) FROM inbox") == 2
-
-    await until(kept)
+    assert await door.app[hooks.KEEPER].empty() == 2
     await door.read()
     assert await door.pool.fetchval("SELECT count(*) FROM contacts") == 2
 
 
-async def test_without_postgresql_a_notification_is_503_and_still_not_lost(
-    door: Door, database_url: str
+async def test_without_postgresql_a_notification_is_safe_before_it_is_answered(
+    door: Door, pool: database.Pool, database_url: str, tmp_path: Path
 ) -> None:
     ended = {**ringing(), "event": "ended", "duration": 5}
     async with outage.of(database_url):
-        assert (await door.tell(json=ended))[0] == 503
-    assert (await door.tell(json=ended))[0] == 200  # the provider tells it again
+        assert (await door.tell(json=ended))[0] == 200
+    (spooled,) = (tmp_path / "spool").iterdir()
+    assert spooled.stat().st_mode & 0o777 == 0o600
 
-    async def kept() -> bool:
-        return await door.pool.fetchval("SELECT count(*) FROM inbox") == 2
+    # The process is gone; the one that is started next finds it.
+    async with opened(pool, tmp_path) as heir:
+        assert await heir.app[hooks.KEEPER].empty() == 1
+        await heir.read()
 
-    await until(kept)
-    await door.read()
+    assert list((tmp_path / "spool").iterdir()) == []
     assert await door.pool.fetchval("SELECT count(*) FROM contacts") == 1
+
+
+async def test_what_cannot_even_be_spooled_is_503_but_a_call_is_routed(
+    door: Door, database_url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "spool").write_text("a file where the folder should be")
+    ended = {**ringing(), "event": "ended", "duration": 5}
+    async with outage.of(database_url):
+        assert (await door.tell(json=ended))[0] == 503
+        assert await forward_to(door) == make.OWN
 
 
 async def test_a_route_does_not_wait_for_a_slow_commit(door: Door) -> None:
@@ -404,16 +423,14 @@ async def test_a_route_does_not_wait_for_a_slow_commit(door: Door) -> None:
         assert await forward_to(door) == make.OWN
         assert loop.time() - asked < hooks.ROUTE_PATIENCE + 2
 
-    async def kept() -> bool:
-        return await door.pool.fetchval("SELECT count(*) FROM unread") == 1
-
-    await until(kept)
+    await door.app[hooks.KEEPER].empty()
+    assert await door.pool.fetchval("SELECT count(*) FROM unread") == 1
 
 
 async def test_before_the_set_up_was_ever_read_nothing_is_unknown(
-    pool: database.Pool, database_url: str
+    pool: database.Pool, database_url: str, tmp_path: Path
 ) -> None:
-    async with opened(pool, load=False) as door, outage.of(database_url):
+    async with opened(pool, tmp_path, load=False) as door, outage.of(database_url):
         assert (await door.tell(json=ringing()))[0] == 503
 
 
@@ -508,18 +525,16 @@ async def test_calls_told_at_the_same_moment_share_a_commit(door: Door) -> None:
 
 
 async def test_an_event_kept_by_a_try_whose_answer_was_lost_is_kept_once(
-    pool: database.Pool,
+    pool: database.Pool, tmp_path: Path
 ) -> None:
     event = inbox.Event(
         site_id=1, id=ids.mint(1, make.NOON), door="telephony", kind="generic",
         connection_id=1, received_at=make.NOON, meta={}, body=b"{}",
     )  # fmt: skip
-    told = []
-    keep = keeper.Keeper(pool, lambda: told.append("kept"))
+    keep = keeper.Keeper(pool, lambda: None, tmp_path)
     await inbox.keep(pool, [event])  # the try that arrived
 
-    assert not await keep.keep(event, patience=5)  # fails: it is there already
-    await keep.finish()
+    assert await keep.keep(event, patience=20)
 
-    assert told == ["kept"]
     assert await pool.fetchval("SELECT count(*) FROM inbox") == 1
+    assert await pool.fetchval("SELECT count(*) FROM unread") == 1
