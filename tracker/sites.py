@@ -138,6 +138,7 @@ class Directory:
         self.now = EMPTY
         self._pool = pool
         self._seal = seal
+        self.ready = asyncio.Event()  # it was read at least once
         self._changed = asyncio.Event()
         self._lock = asyncio.Lock()
         self._looked = -REFRESH
@@ -155,6 +156,7 @@ class Directory:
         """Read everything anew; raises what asyncpg raises."""
         async with self._lock:
             self.now = await load(self._pool, self._seal)
+            self.ready.set()
 
     async def look_again(self) -> None:
         """Read anew for a key that is not known; at most once a second, and quietly."""

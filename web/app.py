@@ -96,8 +96,8 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
     loops: list[Callable[[], Awaitable[None]]] = [
         directory.follow,
         app[collect.BEATS].run,
-        app[collect.FORM_READER].run,
-        app[hooks.READER].run,
+        partial(_once_set_up, directory, app[collect.FORM_READER].run),
+        partial(_once_set_up, directory, app[hooks.READER].run),
         app[hooks.KEEPER].run,
         partial(outside.keep_mailbox, app),
     ]
@@ -108,6 +108,14 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
     yield
     await app[collect.VISITS].finish()
     await tasks.end(running)
+
+
+async def _once_set_up(
+    directory: sites.Directory, loop: Callable[[], Awaitable[None]]
+) -> None:
+    """Without the set-up every event would seem to be nobody's."""
+    await directory.ready.wait()
+    await loop()
 
 
 async def _keep(loop: Callable[[], Awaitable[None]]) -> None:
