@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from aiohttp import web
 
-PATIENCE = 15  # seconds a test waits for what must come
+PATIENCE = 60  # seconds a test waits for what must come
 
 OWN = "+74950000000"
 MAIL = "info@acme.example"

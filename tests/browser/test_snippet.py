@@ -222,7 +222,7 @@ async def test_a_huge_page_is_swapped_to_its_end_in_several_frames(
         return web.json_response(fake.visit_answer())
 
     tracker.answers["/v1/visits"] = answer
-    rows = "<p>row <i title='t'>5</i> +7 (495) 000-00-00</p>" * 20_000
+    rows = "<p>row <i title='t'>5</i> +7 (495) 000-00-00</p>" * 8_000
     window = await visit(
         tracker.page(
             f'<p id="first">84950000000</p>{rows}<p id="last">84950000000</p>'

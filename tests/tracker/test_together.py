@@ -21,7 +21,7 @@ class Gate:
 
 
 async def until(gate: Gate, batches: int) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while len(gate.batches) < batches:
             await asyncio.sleep(0)
 
