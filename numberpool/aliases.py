@@ -9,7 +9,6 @@ their difference, hence every single wrong symbol and every swap of two neighbou
 """
 
 import re
-import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +19,7 @@ from uuid import UUID
 import msgspec
 
 from numberpool import db as sql
+from numberpool import entropy
 
 ALPHABET = "23456789bcdfghjkmnpqrstvwxz"  # no look-alikes, and no vowels: no words
 RANDOM = (
@@ -83,7 +83,7 @@ class Found:
 
 def mint(base: str) -> Alias:
     """A random address that looks like the mailbox `base` (an address or its local part)."""
-    number = secrets.randbelow(len(_TRIPLES) ** 3)
+    number = entropy.below(len(_TRIPLES) ** 3)
     number, last = divmod(number, len(_TRIPLES))
     first, middle = divmod(number, len(_TRIPLES))
     random = _TRIPLES[first] + _TRIPLES[middle] + _TRIPLES[last]

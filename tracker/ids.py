@@ -5,9 +5,10 @@ A session id is a UUID of version 8 (RFC 9562 section 5.8): 48 bits of Unix mill
 site, and nobody can guess the id of another visitor.
 """
 
-import secrets
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid5
+
+from numberpool import entropy
 
 NATURAL = UUID(
     "5b1c0a52-6f0e-4d6a-9c57-3a1b8f6f2d10"
@@ -19,7 +20,12 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def mint(site_id: int, at: datetime) -> UUID:
     """A fresh id that sorts by time and names its site; `site_id` up to 16 777 215."""
     millis = int((at - EPOCH) / timedelta(milliseconds=1))
-    return _compose(millis, site_id, secrets.randbits(50))
+    return _compose(millis, site_id, int.from_bytes(entropy.take(7), "big") >> 6)
+
+
+def visitor() -> UUID:
+    """A fresh id of a browser: a random UUID (version 4)."""
+    return UUID(bytes=entropy.take(16), version=4)
 
 
 def floor(at: datetime) -> UUID:

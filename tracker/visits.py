@@ -9,7 +9,7 @@ is away costs the visitor nothing: he is told to keep what is on the page.
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import asyncpg
 import msgspec
@@ -260,7 +260,7 @@ class _Step:
         self.landing = _classify(visit, live=live)
         self.past = past if live and not self._is_new_source(past) else None
         self.new = self.past is None
-        self.visitor = past.visitor_id if past else visit.visitor or uuid4()
+        self.visitor = past.visitor_id if past else visit.visitor or ids.visitor()
         self.session = self.past.id if self.past else ids.mint(visit.site.id, visit.at)
         self._attribute(known.significant.get((visit.site.id, self.visitor)))
         self._loans: dict[int, lending.Loan] = {}
