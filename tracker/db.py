@@ -42,13 +42,26 @@ async def connect(
 ) -> Pool:
     """A pool of connections; `patience` bounds one statement, in seconds."""
     return await asyncpg.create_pool(
-        url, min_size=least, max_size=most, init=prepare, command_timeout=patience
+        url,
+        min_size=least,
+        max_size=most,
+        init=prepare,
+        reset=_as_it_was,
+        command_timeout=patience,
     )
 
 
 async def open_lazily(url: str, *, most: int = 10, patience: float = 10) -> Pool:
     """As `connect`, but PostgreSQL may be away: connections are made when first needed."""
     return await connect(url, least=0, most=most, patience=patience)
+
+
+async def _as_it_was(_: Connection) -> None:
+    """Nothing to undo: what we set lasts for a transaction only.
+
+    The driver's own way is a statement after each use of a connection, a round trip that
+    every visit would pay.
+    """
 
 
 async def prepare(connection: Connection) -> None:
