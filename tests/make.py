@@ -39,71 +39,76 @@ async def site(
     settings: dict[str, Any] | None = None,
 ) -> sites.Site:
     """A site with one pool; connections are (name, kind, settings)."""
-    site_id = await db.fetchval(
-        "INSERT INTO sites (key, name, domains, settings) "
-        "VALUES ($1, $1, ARRAY['acme.example', 'localhost'], $2) RETURNING id",
-        key,
-        settings or {},
-    )
-    pool_id = await db.fetchval(
-        "INSERT INTO pools (site_id, name, replaces, forward_to, overflow, late, share) "
-        "VALUES ($1, 'main', $2, $3, $4, $5, $6) RETURNING id",
-        site_id,
-        [OWN],
-        OWN,
-        overflow,
-        late,
-        share,
-    )
-    for n in range(1, numbers + 1):
-        await db.execute(
-            "INSERT INTO numbers (site_id, number, kind, pool_id, position) "
-            "VALUES ($1, $2, 'dynamic', $3, $4)",
-            site_id,
-            number(n),
-            pool_id,
-            n,
+    # All at once, as provisioning does: nobody ever sees half a site.
+    async with db.acquire() as one, one.transaction():
+        site_id = await one.fetchval(
+            "INSERT INTO sites (key, name, domains, settings) "
+            "VALUES ($1, $1, ARRAY['acme.example', 'localhost'], $2) RETURNING id",
+            key,
+            settings or {},
         )
-    if overflow:
-        await db.execute(
-            "INSERT INTO numbers (site_id, number, kind, pool_id) "
-            "VALUES ($1, $2, 'overflow', $3)",
+        pool_id = await one.fetchval(
+            "INSERT INTO pools (site_id, name, replaces, forward_to, overflow, late, share) "
+            "VALUES ($1, 'main', $2, $3, $4, $5, $6) RETURNING id",
             site_id,
-            overflow,
-            pool_id,
-        )
-    for one, labels in statics:
-        source = sources.labelled(**labels)
-        await source_rows.keep(db, site_id, [source])
-        await db.execute(
-            "INSERT INTO numbers (site_id, number, kind, source_id, forward_to) "
-            "VALUES ($1, $2, 'static', $3, $4)",
-            site_id,
-            one,
-            source_rows.source_id(source),
+            [OWN],
             OWN,
+            overflow,
+            late,
+            share,
         )
-    if mailbox:
-        await db.execute(
-            "INSERT INTO mailboxes (site_id, replaces, forward_to, next_hop) "
-            "VALUES ($1, $2, $3, $4)",
-            site_id,
-            [MAILBOX],
-            MAILBOX,
-            SEAL.close(next_hop),
-        )
-    for role, connections in (("telephony", telephony), ("destination", destinations)):
-        for name, kind, values in connections:
-            await db.execute(
-                "INSERT INTO connections (site_id, role, name, kind, key, settings) "
-                "VALUES ($1, $2, $3, $4, $5, $6)",
+        for n in range(1, numbers + 1):
+            await one.execute(
+                "INSERT INTO numbers (site_id, number, kind, pool_id, position) "
+                "VALUES ($1, $2, 'dynamic', $3, $4)",
                 site_id,
-                role,
-                name,
-                kind,
-                f"{key}-{name}-key",
-                SEAL.close(json.loads(json.dumps(values))),
+                number(n),
+                pool_id,
+                n,
             )
+        if overflow:
+            await one.execute(
+                "INSERT INTO numbers (site_id, number, kind, pool_id) "
+                "VALUES ($1, $2, 'overflow', $3)",
+                site_id,
+                overflow,
+                pool_id,
+            )
+        for static, labels in statics:
+            source = sources.labelled(**labels)
+            await source_rows.keep(one, site_id, [source])
+            await one.execute(
+                "INSERT INTO numbers (site_id, number, kind, source_id, forward_to) "
+                "VALUES ($1, $2, 'static', $3, $4)",
+                site_id,
+                static,
+                source_rows.source_id(source),
+                OWN,
+            )
+        if mailbox:
+            await one.execute(
+                "INSERT INTO mailboxes (site_id, replaces, forward_to, next_hop) "
+                "VALUES ($1, $2, $3, $4)",
+                site_id,
+                [MAILBOX],
+                MAILBOX,
+                SEAL.close(next_hop),
+            )
+        for role, connections in (
+            ("telephony", telephony),
+            ("destination", destinations),
+        ):
+            for name, kind, values in connections:
+                await one.execute(
+                    "INSERT INTO connections (site_id, role, name, kind, key, settings) "
+                    "VALUES ($1, $2, $3, $4, $5, $6)",
+                    site_id,
+                    role,
+                    name,
+                    kind,
+                    f"{key}-{name}-key",
+                    SEAL.close(json.loads(json.dumps(values))),
+                )
     return await found(db, key)
 
 

@@ -1,5 +1,6 @@
 """`skvoz demo`: weeks of believable history for the example site, and its removal."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
@@ -102,6 +103,7 @@ async def _tell(
         task = progress.add_task("", total=(until - since).total_seconds())
 
         def told(moment: datetime) -> None:
+            _heed_interrupt()
             local = moment.astimezone(site.timezone)
             progress.update(
                 task,
@@ -113,6 +115,13 @@ async def _tell(
             pool, valkey, site, story, mail_domain=settings.mail_domain, told=told
         )
     return story
+
+
+def _heed_interrupt() -> None:
+    """Stop if Ctrl-C was pressed, also when a driver took the cancel for its own trouble."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 async def _undo(pool: db.Pool) -> None:
