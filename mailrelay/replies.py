@@ -33,7 +33,6 @@ TOO_MANY_MESSAGES = "450 4.7.1 too many messages from this address, try later"
 OUR_TROUBLE = "451 4.3.0 temporary trouble here, try later"
 STORAGE_FULL = "452 4.3.1 no space now, try later"
 TOO_MANY_RECIPIENTS = "452 4.5.3 too many recipients"
-NO_TLS = "454 4.7.0 TLS not available"
 
 LINE_TOO_LONG = "500 5.5.2 command line too long"
 UNRECOGNISED = "500 5.5.2 command not recognized"

@@ -13,7 +13,6 @@ from numberpool import entropy
 NATURAL = UUID(
     "5b1c0a52-6f0e-4d6a-9c57-3a1b8f6f2d10"
 )  # namespace of ids from natural keys
-MAX_SITE = (1 << 24) - 1
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -36,8 +36,8 @@ async def healthz(request: web.Request) -> web.Response:
 async def readyz(request: web.Request) -> web.Response:
     """200 when PostgreSQL and Valkey answer, else 503 naming who does not."""
     postgres, valkey = await asyncio.gather(
-        _answers(request.app[keys.POOL].fetchval("SELECT 1")),
-        _answers(request.app[keys.REDIS].ping()),
+        answers(request.app[keys.POOL].fetchval("SELECT 1")),
+        answers(request.app[keys.REDIS].ping()),
     )
     state = {"postgres": postgres, "valkey": valkey}
     return web.Response(
@@ -47,7 +47,8 @@ async def readyz(request: web.Request) -> web.Response:
     )
 
 
-async def _answers(question: Awaitable[object]) -> bool:
+async def answers(question: Awaitable[object]) -> bool:
+    """Whether the store answers in time."""
     try:
         await asyncio.wait_for(question, PATIENCE)
     except (*database.AWAY, redis.exceptions.RedisError):

@@ -1,20 +1,14 @@
 """The health page: what is broken, since when, and the button that mends it."""
 
-import asyncio
-from collections.abc import Awaitable
 from typing import Any
 from uuid import UUID
 
-import redis.exceptions
 from aiohttp import web
 
 from tracker import connections, deliveries, errors, health, inbox, letters
-from tracker import db as database
 from tracker.sites import Connection
-from web import keys
+from web import keys, operations
 from web.dashboard.view import View
-
-PATIENCE = 1.0  # seconds a store has to answer
 
 
 async def show(view: View) -> web.Response:
@@ -25,8 +19,8 @@ async def show(view: View) -> web.Response:
     unread = await health.unread(view.db, site.id)
     heard = await health.heard(view.db, site.id)
     stores = {
-        "PostgreSQL": await _answers(app[keys.POOL].fetchval("SELECT 1")),
-        "Valkey": await _answers(_ping(view)),
+        "PostgreSQL": await operations.answers(app[keys.POOL].fetchval("SELECT 1")),
+        "Valkey": await operations.answers(_ping(view)),
     }
     waiting = await health.waiting(view.db, site.id, at=view.at)
     return view.render(
@@ -59,14 +53,6 @@ def hook(view: View, one: Connection) -> str:
 
 async def _ping(view: View) -> Any:
     return await view.request.app[keys.REDIS].ping()
-
-
-async def _answers(question: Awaitable[Any]) -> bool:
-    try:
-        await asyncio.wait_for(question, PATIENCE)
-    except (*database.AWAY, redis.exceptions.RedisError):
-        return False
-    return True
 
 
 async def read_again(view: View) -> web.StreamResponse:
