@@ -72,7 +72,6 @@ def is_paid(medium: str) -> bool:
 
 
 @lru_cache(maxsize=4096)
-@lru_cache(maxsize=4096)
 def channel(source: str, medium: str) -> str:
     """Our channel code of a source and medium."""
     source, medium = source.lower(), medium.lower()

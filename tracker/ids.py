@@ -14,12 +14,13 @@ NATURAL = UUID(
     "5b1c0a52-6f0e-4d6a-9c57-3a1b8f6f2d10"
 )  # namespace of ids from natural keys
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
 
 
 def mint(site_id: int, at: datetime) -> UUID:
     """A fresh id that sorts by time and names its site; `site_id` up to 16 777 215."""
-    millis = int((at - EPOCH) / timedelta(milliseconds=1))
-    return _compose(millis, site_id, int.from_bytes(entropy.take(7), "big") >> 6)
+    noise = int.from_bytes(entropy.take(7), "big") >> 6
+    return _compose((at - EPOCH) // MILLISECOND, site_id, noise)
 
 
 def visitor() -> UUID:
@@ -29,12 +30,12 @@ def visitor() -> UUID:
 
 def floor(at: datetime) -> UUID:
     """The smallest id of that millisecond: the bound of a partition or of a period."""
-    return _compose(int((at - EPOCH) / timedelta(milliseconds=1)), 0, 0)
+    return _compose((at - EPOCH) // MILLISECOND, 0, 0)
 
 
 def moment(id_: UUID) -> datetime:
     """When a minted id was made, to the millisecond."""
-    return EPOCH + timedelta(milliseconds=id_.int >> 80)
+    return EPOCH + (id_.int >> 80) * MILLISECOND
 
 
 def site(id_: UUID) -> int:

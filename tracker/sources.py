@@ -208,9 +208,8 @@ def _decide(
 
 
 def _first(table: dict[str, Origin], told: Tags) -> Origin | None:
-    if not told.click_ids:
-        return None
-    return next((table[name] for name in table if name in told.click_ids), None)
+    known = table.keys() & told.click_ids.keys()
+    return next(table[name] for name in table if name in known) if known else None
 
 
 def _from_utm(told: Tags, paid: Origin | None, came: Referrer | None) -> Source:

@@ -85,7 +85,7 @@ class Tags(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def labels(self) -> dict[str, str]:
         values = self.values
-        return {name: values[name] for name in values.keys() & _LABELS}
+        return {name: values[name] for name in values if name in _LABELS}
 
 
 def clean(text: str, limit: int = MAX_VALUE) -> str:
@@ -109,7 +109,8 @@ def read(address: str) -> Tags:
         behind: dict[str, str] = {}
         _collect(fragment.rpartition("?")[2], behind)
         values |= {n: value for n, value in behind.items() if n in _CAMPAIGN_SLOTS}
-    ids = {n: values.pop(n) for n in values.keys() & source_tables.CLICK_IDS}
+    known = source_tables.CLICK_IDS
+    ids = {n: values.pop(n) for n in [name for name in values if name in known]}
     if not _may_be_macro(address):
         found = {name: one for name, one in ids.items() if len(one) <= MAX_ID}
         return Tags(values=values, click_ids=found, macro=False)

@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 0.25  # seconds until the page is told to keep what it has
 BATCH = 64  # visits settled together at most
+AT_ONCE = 2  # batches: while one is with the stores, another is made ready
 NOTHING = visit_rows.Known()
 
 # Whatever is wrong, the visitor is answered.
@@ -101,7 +102,7 @@ class Visits:
         self._writer = visit_rows.Writer(pool)
         self._mail_domain = mail_domain
         self._together: Together[Visit, Arrival] = Together(
-            self._settle, most=BATCH, patience=patience
+            self._settle, most=BATCH, at_once=AT_ONCE, patience=patience
         )
 
     async def arrive(self, visit: Visit) -> Arrival:
@@ -258,6 +259,7 @@ class _Step:
             minutes=visit.site.rules.session_minutes
         )
         self.landing = _classify(visit, live=live)
+        self._raw_source_id = source_rows.source_id(self.landing.source)
         self.past = past if live and not self._is_new_source(past) else None
         self.new = self.past is None
         self.visitor = past.visitor_id if past else visit.visitor or ids.visitor()
@@ -271,7 +273,7 @@ class _Step:
         if past is None or not self.landing.starts_session:
             return False
         return (
-            source_rows.source_id(self.landing.source) != past.raw_source_id
+            self._raw_source_id != past.raw_source_id
             or self.landing.click_ids != past.click_ids
         )
 
@@ -329,10 +331,8 @@ class _Step:
                 id=self.session,
                 visitor_id=self.visitor,
                 at=visit.at,
-                source_id=past.source_id
-                if past
-                else source_rows.source_id(self.source),
-                raw_source_id=source_rows.source_id(self.landing.source),
+                source_id=past.source_id if past else self._source_id(),
+                raw_source_id=self._raw_source_id,
                 significant=self.landing.significant,
                 rule=self.landing.rule,
                 device=visit.device,
@@ -361,6 +361,11 @@ class _Step:
             visit_rows.AliasRow(n=n, token=alias.token, mailbox_id=box, base=alias.base)
             for box, alias in self._minted.items()
         ]
+
+    def _source_id(self) -> int:
+        if self.source is self.landing.source:
+            return self._raw_source_id
+        return source_rows.source_id(self.source)
 
     def _details(self) -> dict[str, dict[str, str]] | None:
         named = (

