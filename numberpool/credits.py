@@ -119,7 +119,7 @@ async def _last_call(
         return None
     weights = {row["session_id"]: row["weight"] for row in rows}
     return posterior.LastCall(
-        at=rows[0]["at"],
+        at=rows[0]["at"].timestamp(),
         number=rows[0]["number"],
         none=weights.pop(NIL, 0.0),
         weights=weights,

@@ -391,10 +391,15 @@ async def holders(
              WHERE site_id = $1 AND number = $2 AND since <= $3 AND since > $4
                AND visitor_id = ANY ($8::uuid[]) AND cardinality($8::uuid[]) > 0
         )
-        SELECT session_id, visitor_id, source_id, device, since, last_sign_at, seen_at,
-               clicked_at, pinged_at, left_at, shared
+        SELECT session_id, visitor_id, source_id, device, shared,
+               extract(epoch FROM since)::float8 AS since,
+               extract(epoch FROM last_sign_at)::float8 AS last_sign_at,
+               extract(epoch FROM seen_at)::float8 AS seen_at,
+               extract(epoch FROM clicked_at)::float8 AS clicked_at,
+               extract(epoch FROM pinged_at)::float8 AS pinged_at,
+               extract(epoch FROM left_at)::float8 AS left_at
           FROM found
-         ORDER BY since DESC, session_id
+         ORDER BY found.since DESC, session_id
         """,
         site_id,
         number,
@@ -405,7 +410,8 @@ async def holders(
         list(sessions),
         list(visitors),
     )
-    return [posterior.known_by(posterior.Holding(**row), at) for row in rows]
+    moment = at.timestamp()
+    return [posterior.known_by(posterior.Holding(**row), moment) for row in rows]
 
 
 async def traffic(

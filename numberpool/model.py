@@ -7,9 +7,12 @@ moment (the click, the reveal or the visit).
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
+
+import msgspec
+
+from numberpool.opening import DAY_ONE
 
 EDGES = (
     0, 2, 4, 8, 15, 30, 60, 120, 240, 480, 900, 1800, 3600, 7200, 14400, 28800, 57600,
@@ -24,27 +27,30 @@ ENGAGEMENT_EDGES = (
     150,
 )  # visible seconds; an edge belongs to the band below it
 DEVICES = ("mobile", "desktop")
+PROVISIONAL = 50  # first calls
 LEAST_NOISE = 1e-9  # calls per second: a pool without any traffic has some all the same
 
 Table = tuple[float, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Model:
+class Model(msgspec.Struct, frozen=True, kw_only=True):
     """The parameters of one site's posterior."""
 
     version: str
     rates: Mapping[str, Table]  # by state: "click_quiet", "seen_here/mobile", …
     noise: float  # unrelated calls per second over the whole pool
-    source_factors: Mapping[int, float] = field(default_factory=dict)  # by source id
-    engagement: Sequence[float] = (
-        1.0,
-        1.0,
-        1.0,
-        1.0,
-    )  # bands of visible time, when gone
+    source_factors: Mapping[int, float] = {}  # by source id
+    engagement: Table = (1.0, 1.0, 1.0, 1.0)  # bands of visible time, when gone
     redial_chance: float = 0.2  # that a caller calls the same number again
     redial_gaps: Table  # density per second of the time between two such calls
+    workday: Table = DAY_ONE  # the opening clock's profile, an entry an hour
+    weekend: Table = DAY_ONE
+    calls: int = 0  # first calls it was learned from
+
+    @property
+    def provisional(self) -> bool:
+        """Whether too few calls were learned from to speak of certainty without a warning."""
+        return self.calls < PROVISIONAL
 
 
 def day_one(*, noise: float) -> Model:

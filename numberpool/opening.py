@@ -1,7 +1,7 @@
 """The opening clock: how willing people are to call at each hour of a site's week.
 
 Pure. The profile has mean 1, so a delay measured on this clock is as long as a usual one
-over whole weeks, and a night hardly counts.
+over whole weeks, and a night hardly counts. Moments are Unix seconds.
 """
 
 from collections.abc import Callable
@@ -38,39 +38,36 @@ class Opening:
         sums = accumulate((one * HOUR for one in rates), initial=0.0)
         object.__setattr__(self, "_sums", tuple(sums))
 
-    def rate(self, at: datetime) -> float:
+    def rate(self, at: float) -> float:
         """a(t): how willing people are to call at that moment; 1 is the week's mean."""
-        unix = (at - EPOCH).total_seconds()
-        return self._rates[int(self._local(unix) % WEEK // HOUR)]
+        return self._rates[int(self._local(at) % WEEK // HOUR)]
 
-    def seconds(self, start: datetime, end: datetime) -> float:
+    def seconds(self, start: float, end: float) -> float:
         """The integral of a(t) between two moments: seconds on the opening clock."""
-        return self._between(
-            (start - EPOCH).total_seconds(), (end - EPOCH).total_seconds()
-        )
-
-    def until(self, end: datetime) -> Callable[[datetime], float]:
-        """`seconds` to one end from many starts, with the end's share of the work done."""
-        unix = (end - EPOCH).total_seconds()
-        offset, zone = _offset(self.timezone, unix), self.timezone
-        ahead = offset + MONDAY
-        passed, at_end = self._passed, self._passed(unix + ahead)
-
-        def seconds(start: datetime) -> float:
-            begin = (start - EPOCH).total_seconds()
-            if _offset(zone, begin) == offset:
-                return at_end - passed(begin + ahead)
-            return self._between(begin, unix)
-
-        return seconds
-
-    def _between(self, start: float, end: float) -> float:
         if _offset(self.timezone, start) == _offset(self.timezone, end):
             return self._passed(self._local(end)) - self._passed(self._local(start))
         if end - start < 1:
             return end - start
         middle = (start + end) / 2  # the clocks were changed in between
-        return self._between(start, middle) + self._between(middle, end)
+        return self.seconds(start, middle) + self.seconds(middle, end)
+
+    def until(self, end: float) -> Callable[[float], float]:
+        """`seconds` to one end from many starts, with the end's share of the work done."""
+        offset, zone = _offset(self.timezone, end), self.timezone
+        ahead = offset + MONDAY
+        rates, sums, week = self._rates, self._sums, self._sums[-1]
+        at_end = self._passed(end + ahead)
+
+        def seconds(start: float) -> float:
+            if _offset(zone, start) != offset:
+                return self.seconds(start, end)
+            weeks, rest = divmod(start + ahead, WEEK)
+            hour = int(rest // HOUR)
+            return (
+                at_end - weeks * week - sums[hour] - (rest - hour * HOUR) * rates[hour]
+            )
+
+        return seconds
 
     def _local(self, unix: float) -> float:
         """Seconds of the site's own clock since a Monday."""

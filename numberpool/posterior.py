@@ -3,16 +3,15 @@
 Pure. Each session that was shown the number has a rate, the calls per second expected of it
 given all that was known by the moment of the call; unrelated calls have one too. Given that
 one call came, each rate's share of their sum is the probability. Nothing else is added: no
-window, no threshold.
+window, no threshold. Moments are Unix seconds.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from math import fsum
 from typing import Any, Final, NamedTuple
-from uuid import UUID
+
+import msgspec
 
 from numberpool.model import (
     EDGES,
@@ -24,52 +23,62 @@ from numberpool.model import (
 from numberpool.opening import Opening
 
 RULE: Final = "pool-posterior/1"
-HERE = timedelta(seconds=35)  # a beat every 30 s, and a little for the way
+HERE = 35.0  # seconds: a beat every 30 s, and a little for the way
 OPENING_FROM = 1800.0  # seconds of delay from which the opening clock counts
 DAYS = 86400.0
 LEAST_WEIGHT = 1e-4  # lighter candidates are left out of the answer
 
+Id = Any  # of a session or a visitor: a UUID of the ledger, a text in a replay
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holding:
+CLICK_QUIET, CLICK_SEEN = "click_quiet", "click_seen"
+# By whether the number was seen, whether the session is here, and whether it is mobile.
+_WATCHING = {
+    (seen, here, mobile): (
+        f"{'seen' if seen else 'unseen'}_{'here' if here else 'gone'}"
+        f"/{'mobile' if mobile else 'desktop'}"
+    )
+    for seen in (False, True)
+    for here in (False, True)
+    for mobile in (False, True)
+}
+GONE = frozenset(name for (_, here, _), name in _WATCHING.items() if not here)
+STATES = (CLICK_QUIET, CLICK_SEEN, *sorted(_WATCHING.values()))
+
+
+# Structs rather than dataclasses: a call has sixty of them, and they are made faster.
+class Holding(msgspec.Struct, kw_only=True):
     """A session that was shown the number, with what is known of it."""
 
-    session_id: UUID
-    visitor_id: UUID
+    session_id: Id
+    visitor_id: Id
     source_id: int
     device: str
-    since: datetime  # when it was shown
-    last_sign_at: datetime
-    seen_at: datetime | None = None  # the first reveal or tel_click
-    clicked_at: datetime | None = None  # the latest tel_click
-    pinged_at: datetime | None = None  # the latest ping
-    left_at: datetime | None = None  # the latest leave
+    since: float  # when it was shown
+    last_sign_at: float
+    seen_at: float | None = None  # the first reveal or tel_click
+    clicked_at: float | None = None  # the latest tel_click
+    pinged_at: float | None = None  # the latest ping
+    left_at: float | None = None  # the latest leave
     shared: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LastCall:
+class LastCall(msgspec.Struct, frozen=True, kw_only=True):
     """The caller's call before this one, as it was credited."""
 
-    at: datetime
-    number: str
-    weights: Mapping[UUID, float]  # by session
+    at: float
+    number: Hashable
+    weights: Mapping[Id, float]  # by session
     none: float  # the weight of "none of them"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
+class Memory(msgspec.Struct, frozen=True, kw_only=True):
     """What earlier calls say about this one."""
 
     withheld: bool = False  # no caller number came
     last: LastCall | None = None  # None: this phone has not called the pool before
-    own: Mapping[UUID, float] = field(default_factory=dict)  # by visitor: this phone's
-    other: Mapping[UUID, float] = field(
-        default_factory=dict
-    )  # by visitor: other phones'
-    credited: Mapping[UUID, float] = field(
-        default_factory=dict
-    )  # by session: mass given
+    own: Mapping[Id, float] = {}  # by visitor: this phone's
+    other: Mapping[Id, float] = {}  # by visitor: other phones'
+    credited: Mapping[Id, float] = {}  # by session: mass given
 
 
 class Rate(NamedTuple):
@@ -91,12 +100,11 @@ class Rate(NamedTuple):
     new_cookie: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """A session that may have made the call."""
 
-    session_id: UUID
-    visitor_id: UUID
+    session_id: Id
+    visitor_id: Id
     source_id: int
     weight: float
     rate: Rate
@@ -109,8 +117,7 @@ class Candidate:
         return {"rate": told.pop("total"), **told, "shared": holding.shared}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """Everybody who may have made the call; what is left over is none of them."""
 
     candidates: tuple[Candidate, ...]  # heaviest first
@@ -123,8 +130,8 @@ class Answer:
 def weigh(
     holdings: Iterable[Holding],
     *,
-    number: str,
-    at: datetime,
+    number: Hashable,
+    at: float,
     numbers: int,
     memory: Memory,
     model: Model,
@@ -141,12 +148,12 @@ def weigh(
     clock = opening.until(at)
     rates = [
         _rate(one, at, willing, memory, model, clock)
-        for one in (holdings if reveals else map(_as_seen, holdings))
+        for one in (holdings if reveals else map(as_seen, holdings))
     ]
     if memory.withheld:
         noise *= 2
     elif memory.last is not None:
-        gap = (at - memory.last.at).total_seconds()
+        gap = at - memory.last.at
         noise = _known_noise(gap, memory.last, numbers, noise)
         redial = _redial(gap, willing, model) if number == memory.last.number else 0.0
         cookie = 0.01 * lognormal(gap, 2 * DAYS, 1.5) / (20 * model.noise)
@@ -162,24 +169,24 @@ def weigh(
     )
 
 
-def state(holding: Holding, at: datetime) -> tuple[str, datetime]:
+def state(holding: Holding, at: float) -> tuple[str, float]:
     """In which state the session is at that moment, and since which reference moment.
 
-    The one function for scoring calls and for counting exposure: they must agree.
+    Exposure is counted by the same rules (`numberpool.exposure`): they must agree.
     """
     clicked = holding.clicked_at
     if clicked is not None:
-        quiet = holding.pinged_at is None or holding.pinged_at <= clicked
-        return ("click_quiet" if quiet else "click_seen"), clicked
-    left = holding.left_at is not None and holding.left_at >= holding.last_sign_at
-    where = "gone" if left or at - holding.last_sign_at > HERE else "here"
-    device = "mobile" if holding.device == "mobile" else "desktop"
-    if holding.seen_at is not None:
-        return f"seen_{where}/{device}", holding.seen_at
-    return f"unseen_{where}/{device}", holding.since
+        pinged = holding.pinged_at
+        quiet = pinged is None or pinged <= clicked
+        return (CLICK_QUIET if quiet else CLICK_SEEN), clicked
+    seen, left = holding.seen_at, holding.left_at
+    last = holding.last_sign_at
+    here = (left is None or left < last) and at - last <= HERE
+    name = _WATCHING[seen is not None, here, holding.device == "mobile"]
+    return name, holding.since if seen is None else seen
 
 
-def known_by(holding: Holding, at: datetime) -> Holding:
+def known_by(holding: Holding, at: float) -> Holding:
     """The holding as it was known at `at`: a call read late must not see its own future.
 
     Of each kind only one moment is recorded, so what came later hides what came before.
@@ -189,7 +196,7 @@ def known_by(holding: Holding, at: datetime) -> Holding:
     last_sign, left = holding.last_sign_at, _by(holding.left_at, at)
     if last_sign > at:
         last_sign = at if left is None else min(left, at)
-    return replace(
+    return msgspec.structs.replace(
         holding,
         last_sign_at=last_sign,
         left_at=left,
@@ -199,36 +206,37 @@ def known_by(holding: Holding, at: datetime) -> Holding:
     )
 
 
-def _by(moment: datetime | None, at: datetime) -> datetime | None:
+def _by(moment: float | None, at: float) -> float | None:
     return moment if moment is not None and moment <= at else None
 
 
-def _as_seen(holding: Holding) -> Holding:
+def as_seen(holding: Holding) -> Holding:
+    """The holding of a site that tells of no reveals: seen at its visit."""
     if holding.seen_at is not None:
         return holding
-    return replace(holding, seen_at=holding.since)
+    return msgspec.structs.replace(holding, seen_at=holding.since)
 
 
 def _rate(
     holding: Holding,
-    at: datetime,
+    at: float,
     willing: float,
     memory: Memory,
     model: Model,
-    clock: Callable[[datetime], float],
+    clock: Callable[[float], float],
 ) -> Rate:
     """The rate of a session when the caller is not known."""
     where, reference = state(holding, at)
-    delay = clock_delay = (at - reference).total_seconds()
+    delay = clock_delay = at - reference
     factor = 1.0
     if delay >= OPENING_FROM:
         factor = willing
         clock_delay = max(OPENING_FROM, clock(reference))
     base = 0.0
     if 0 <= delay < HORIZON:
-        base = _in_bin(model.rates[where], clock_delay)
+        base = model.rates[where][delay_bin(clock_delay)]
     source = model.source_factors.get(holding.source_id, 1.0)
-    engagement = _engagement(holding, model) if "_gone" in where else 1.0
+    engagement = model.engagement[band(holding)] if where in GONE else 1.0
     credited = 1 - memory.credited.get(holding.session_id, 0.0)
     other = 1.0
     if not memory.withheld and memory.last is None:
@@ -239,17 +247,20 @@ def _rate(
     )  # fmt: skip
 
 
-def _engagement(holding: Holding, model: Model) -> float:
+def band(holding: Holding) -> int:
+    """Which band of visible time (`ENGAGEMENT_EDGES`) a session that is gone belongs to."""
     last = holding.last_sign_at
     if holding.left_at is not None and holding.left_at > last:
         last = holding.left_at
-    visible = (last - (holding.seen_at or holding.since)).total_seconds()
-    return model.engagement[bisect_left(ENGAGEMENT_EDGES, visible)]
+    seen = holding.seen_at
+    return bisect_left(
+        ENGAGEMENT_EDGES, last - (holding.since if seen is None else seen)
+    )
 
 
-def _in_bin(table: Sequence[float], seconds: float) -> float:
-    """The table's value at that delay; beyond the last bin its last value."""
-    return table[min(bisect_right(EDGES, seconds), len(table)) - 1]
+def delay_bin(seconds: float) -> int:
+    """The bin of a delay; beyond the last edge the last bin."""
+    return min(bisect_right(EDGES, seconds), len(EDGES) - 1) - 1
 
 
 def _known(
@@ -260,12 +271,7 @@ def _known(
     again = last.weights.get(rate.holding.session_id, 0.0) * redial
     same = rate.total * own * 2
     other = rate.total * (1 - own) * cookie
-    return rate._replace(
-        total=again + same + other,
-        redial=again,
-        own_visitor=same,
-        new_cookie=other,
-    )
+    return Rate._make((again + same + other, *rate[1:-3], again, same, other))
 
 
 def _redial(gap: float, willing: float, model: Model) -> float:
@@ -273,7 +279,7 @@ def _redial(gap: float, willing: float, model: Model) -> float:
     if not 0 <= gap < HORIZON:
         return 0.0
     factor = willing if gap >= OPENING_FROM else 1.0
-    return model.redial_chance * _in_bin(model.redial_gaps, gap) * factor
+    return model.redial_chance * model.redial_gaps[delay_bin(gap)] * factor
 
 
 def _known_noise(gap: float, last: LastCall, numbers: int, noise: float) -> float:

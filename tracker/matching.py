@@ -190,7 +190,7 @@ async def _weigh(
     return posterior.weigh(
         holdings,
         number=number,
-        at=at,
+        at=at.timestamp(),
         numbers=len(numbers),
         memory=memory,
         model=model.day_one(noise=model.day_one_noise(busy.sessions_per_second)),

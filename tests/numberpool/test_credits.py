@@ -84,7 +84,7 @@ async def test_the_last_call_is_remembered_with_its_weights(db, lent):
     await credit(db, lent, {1: 0.7, 2: 0.2, 3: 0.0005}, none=0.0995, position=1)
     found = await memory(db, lent)
     assert found.last == posterior.LastCall(
-        at=NOON,
+        at=NOON.timestamp(),
         number=make.number(1),
         weights={make.session(1): 0.7, make.session(2): 0.2},
         none=0.0995,
@@ -155,7 +155,7 @@ async def test_a_redial_finds_the_session_of_the_first_call(db, lent):
         weighed = posterior.weigh(
             holdings,
             number=make.number(0),
-            at=at,
+            at=at.timestamp(),
             numbers=2,
             memory=known,
             model=model.day_one(noise=1e-6),

@@ -461,7 +461,7 @@ async def test_a_reveal_of_later_is_not_yet_known(db):
     )
     (one,) = await ledger.holders(db, site_id=SITE, number=make.number(0), at=NOON)
     assert (one.seen_at, one.clicked_at, one.pinged_at) == (None, None, None)
-    assert one.last_sign_at == NOON
+    assert one.last_sign_at == NOON.timestamp()
 
 
 async def test_the_traffic_of_a_pool_is_told_from_a_sample(db):

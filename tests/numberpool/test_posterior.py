@@ -1,18 +1,24 @@
 """The worked examples of the method, the table of prior rates, and what must hold always."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from numberpool import model, posterior
 from numberpool.opening import Opening
 from tests.numberpool import make
 
-NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
+
+def moment(day, hour, minute=0):
+    """Of November 2026, UTC; the second is a Monday."""
+    return datetime(2026, 11, day, hour, minute, tzinfo=UTC).timestamp()
+
+
+NOON = moment(2, 12)
 DAY_ONE = model.day_one(noise=0.5 / 86400)
 CLOCK = Opening(timezone=UTC)
 NUMBER = make.number(1)
@@ -22,7 +28,7 @@ A_VISITOR, B_VISITOR = make.visitor(1), make.visitor(2)
 
 
 def ago(at=NOON, **how_long):
-    return at - timedelta(**how_long)
+    return at - timedelta(**how_long).total_seconds()
 
 
 def holding(n, **changes):
@@ -52,8 +58,8 @@ def weights(answer):
 
 SEEN_25_MIN = holding(1, seen_at=ago(minutes=25))
 SEEN_40_S = here(2, seen_at=ago(seconds=40))
-THREE_PM = NOON.replace(hour=15)
-HALF_PAST_NINE = NOON.replace(hour=9, minute=30)
+THREE_PM = moment(2, 15)
+HALF_PAST_NINE = moment(2, 9, 30)
 THREE_DAYS_AGO = posterior.LastCall(
     at=ago(days=3), number=NUMBER, weights={A: 0.95}, none=0.05
 )
@@ -92,8 +98,8 @@ EXAMPLES = {
     6: (weigh(holding(1, seen_at=NOON), at=THREE_PM), [0.2592, 0], 0.7408),
     7: (
         weigh(
-            holding(1, seen_at=NOON.replace(day=1, hour=21)),
-            holding(2, seen_at=NOON.replace(hour=7, minute=30)),
+            holding(1, seen_at=moment(1, 21)),
+            holding(2, seen_at=moment(2, 7, 30)),
             at=HALF_PAST_NINE,
         ),
         [0.1120, 0.5678],
@@ -153,7 +159,7 @@ def test_the_noise_of_the_worked_examples():
 
 def test_the_opening_clock_of_the_worked_examples():
     assert CLOCK.seconds(NOON, THREE_PM) == pytest.approx(17685, abs=1)
-    evening, morning = NOON.replace(day=1, hour=21), NOON.replace(hour=7, minute=30)
+    evening, morning = moment(1, 21), moment(2, 7, 30)
     assert CLOCK.seconds(evening, HALF_PAST_NINE) == pytest.approx(22843.5, abs=0.5)
     assert CLOCK.seconds(morning, HALF_PAST_NINE) == pytest.approx(5434.5, abs=0.5)
 
@@ -215,15 +221,15 @@ def test_the_state_of_a_session_at_a_time():
     assert state(replace(reader, device="tablet"))[0] == "seen_here/desktop"
     assert state(replace(reader, left_at=ago(seconds=9)))[0] == "seen_gone/mobile"
     assert state(replace(reader, left_at=ago(seconds=20)))[0] == "seen_here/mobile"
-    assert state(reader, NOON + timedelta(seconds=25))[0] == "seen_here/mobile"
-    assert state(reader, NOON + timedelta(seconds=26))[0] == "seen_gone/mobile"
+    assert state(reader, NOON + 25)[0] == "seen_here/mobile"
+    assert state(reader, NOON + 26)[0] == "seen_gone/mobile"
     clicked = replace(reader, clicked_at=ago(seconds=50), pinged_at=ago(seconds=70))
     assert state(clicked) == ("click_quiet", ago(seconds=50))
     assert state(replace(clicked, pinged_at=ago(seconds=20)))[0] == "click_seen"
 
 
 def test_a_call_read_late_does_not_see_its_own_future():
-    later = NOON + timedelta(minutes=3)
+    later = NOON + 180
     one = here(1, since=ago(minutes=1))
     future = replace(
         one, last_sign_at=later, seen_at=later, clicked_at=later, pinged_at=later, left_at=later
@@ -275,14 +281,14 @@ def test_engagement_counts_once_the_session_is_gone():
     seen = ago(minutes=20)
 
     def factor(visible, **changes):
-        last = seen + timedelta(seconds=visible)
+        last = seen + visible
         one = holding(1, **dict(seen_at=seen, last_sign_at=last) | changes)
         return weigh(one, model=factors).candidates[0].why["engagement"]
 
     assert [factor(s) for s in (0, 10, 11, 40, 41, 150, 151)] == [
         0.1, 0.1, 0.2, 0.2, 0.3, 0.3, 0.4,
     ]  # fmt: skip
-    assert factor(0, left_at=seen + timedelta(seconds=60)) == 0.3
+    assert factor(0, left_at=seen + 60) == 0.3
     assert weigh(SEEN_40_S, model=factors).candidates[0].why["engagement"] == 1
 
 
@@ -319,9 +325,7 @@ moments = st.integers(0, 15 * 86400).map(lambda s: ago(seconds=s))
 @st.composite
 def sessions(draw):
     since = draw(moments)
-    after = st.none() | st.integers(0, 86400).map(
-        lambda s: since + timedelta(seconds=s)
-    )
+    after = st.none() | st.integers(0, 86400).map(lambda s: since + s)
     one = posterior.Holding(
         session_id=make.session(draw(st.integers(1, 9))),
         visitor_id=make.visitor(draw(st.integers(1, 4))),
@@ -370,7 +374,7 @@ MOSCOW, BERLIN = ZoneInfo("Europe/Moscow"), ZoneInfo("Europe/Berlin")
 
 
 def test_the_opening_clock_goes_by_the_sites_own_time():
-    nine_in_moscow = datetime(2026, 11, 2, 6, tzinfo=UTC)
+    nine_in_moscow = moment(2, 6)
     clock = Opening(timezone=MOSCOW)
     assert clock.rate(nine_in_moscow) == pytest.approx(1.6375, abs=1e-4)
     assert clock.rate(ago(nine_in_moscow, seconds=1)) == pytest.approx(0.4606, abs=1e-4)
@@ -392,7 +396,6 @@ def test_the_opening_clock_is_the_sum_of_its_five_minutes(zone, start, steps):
     # From a week before the German clocks go back.
     weekend = tuple(1.0 + hour / 24 for hour in range(24))
     clock = Opening(timezone=zone, weekend=weekend)
-    step = timedelta(minutes=5)
-    begin = datetime(2026, 10, 18, tzinfo=UTC) + start * step
-    summed = sum(clock.rate(begin + n * step) * 300 for n in range(steps))
-    assert clock.seconds(begin, begin + steps * step) == pytest.approx(summed, abs=1.0)
+    begin = datetime(2026, 10, 18, tzinfo=UTC).timestamp() + start * 300
+    summed = sum(clock.rate(begin + n * 300) * 300 for n in range(steps))
+    assert clock.seconds(begin, begin + steps * 300) == pytest.approx(summed, abs=1.0)
