@@ -1,6 +1,6 @@
 """What is owed to destinations: one row each, written with what caused it.
 
-`owe` is called inside the transaction of a contact, lead or deal. The worker claims what is
+`owe` is called inside the transaction of a contact, lead, deal or alert. The worker claims what is
 due, which pushes its due time ahead, so a worker that dies leaves nothing to clean up; then
 it writes how the attempt went. Deliveries of one lead go to a destination in the order they
 were owed: a later one is not claimed while an earlier one is still owed. A dead one holds
@@ -35,6 +35,7 @@ class Delivery:
     lead_id: UUID | None
     contact_id: UUID | None
     deal_id: UUID | None
+    alert_id: UUID | None
     at: datetime  # when it happened
     seq: int
     attempts: int  # begun, this one with them
@@ -111,6 +112,7 @@ async def owe(
     lead_id: UUID | None,
     contact_id: UUID | None = None,
     deal_id: UUID | None = None,
+    alert_id: UUID | None = None,
     at: datetime,
 ) -> None:
     """Owe it to every destination of the site that wants the event; told twice is once.
@@ -132,8 +134,8 @@ async def owe(
     await db.execute(
         """
         INSERT INTO deliveries (site_id, id, destination_id, due_at, event, key, lead_id,
-                                contact_id, deal_id, at)
-        SELECT $1, d.id, d.destination_id, d.due_at, $5, $6, $7, $8, $9, $10
+                                contact_id, deal_id, alert_id, at)
+        SELECT $1, d.id, d.destination_id, d.due_at, $5, $6, $7, $8, $9, $10, $11
           FROM unnest($2::uuid[], $3::bigint[], $4::timestamptz[])
                AS d (id, destination_id, due_at)
         ON CONFLICT DO NOTHING
@@ -145,6 +147,7 @@ async def owe(
         lead_id,
         contact_id,
         deal_id,
+        alert_id,
         at,
     )
 
@@ -211,7 +214,7 @@ async def claim(
                attempts = attempts + 1, tries = tries + 1
           FROM due WHERE d.site_id = $1 AND d.id = due.id
         RETURNING d.site_id, d.id, d.destination_id, d.event, d.key, d.lead_id, d.contact_id,
-                  d.deal_id, d.at, d.seq, d.attempts, d.tries, d.batch
+                  d.deal_id, d.alert_id, d.at, d.seq, d.attempts, d.tries, d.batch
         """,
         site_id,
         destination_id,

@@ -20,6 +20,7 @@ KEY = "demo"
 NUMBERS = 12
 # Everything of a site, what hangs on it first.
 TABLES = (
+    "alerts", "crawls", "crawled_pages", "pool_waits", "pool_hours",
     "stale_days", "daily", "costs", "deals", "forwards", "remote_ids", "attempts",
     "deliveries", "letters", "calls", "attributions", "contacts", "leads", "person_keys",
     "persons", "refusals", "unread", "inbox", "aliases", "credits", "leases", "events",

@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from tracker import alerts, people, remote_ids, views
 from tracker import db as database
-from tracker import people, remote_ids, views
 from tracker.deliveries import Delivery
 from tracker.destinations.base import Call, Candidate, Deal, Page, Parcel, Person
 from tracker.errors import DeliveryFailed
@@ -95,6 +95,10 @@ async def _data(
         found = await views.deals(db, site_id, [delivery.deal_id])
         if found:
             return found[0] | {"source": item["source"] if item else None}
+    if noun == "alert" and delivery.alert_id is not None:
+        alert = await alerts.find(db, site_id, delivery.alert_id)
+        if alert is not None:
+            return alerts.record(alert)
     if noun == "test":
         return {}
     raise DeliveryFailed("what it is about was erased", permanent=True)

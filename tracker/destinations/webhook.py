@@ -31,6 +31,7 @@ EVENTS = frozenset(
         "deal.updated",
         "deal.won",
         "deal.lost",
+        "alert.raised",
         "test.ping",
     }
 )
