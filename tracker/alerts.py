@@ -32,8 +32,9 @@ MOST = 50  # causes of one kind that become alerts; more would not be read
 
 # In English, for the REST API and webhooks; the dashboard has its own words.
 TEXTS = {
-    CALLED: "{subject} is called though no visitor can have been shown it: {callers} callers "
-    "in {days} days, {expected} were to be expected. It probably stands somewhere in public.",
+    CALLED: "{subject} is called though no visitor can have been shown it: about "
+    "{unexplained} such calls in {days} days, {expected} were to be expected. It probably "
+    "stands somewhere in public.",
     FOUND: "{subject}, a tracking number, stands in the HTML of {first_page}: everybody sees "
     "it, so its calls are no visitor's own.",
     ACCURACY: "Of the calls to pool {subject} on {day} only {accuracy:.0%} are expected to be "

@@ -14,11 +14,11 @@ NUMBER = make.number(1)
 OTHER = make.number(2)
 
 
-def cause(subject: str = NUMBER, *, callers: int = 5) -> Cause:
+def cause(subject: str = NUMBER, *, calls: int = 5) -> Cause:
     return Cause(
         subject=subject,
         since=NOON,
-        figures={"callers": callers, "days": 7, "expected": 0.4, "calls": []},
+        figures={"unexplained": calls, "days": 14, "expected": 0.4, "calls": []},
     )
 
 
@@ -26,13 +26,13 @@ async def test_raised_twice_is_one_alert_with_the_latest_figures(pool, db):
     site = await make.site(pool)
     first = await alerts.settle(db, site, alerts.CALLED, [cause()], at=NOON)
     again = await alerts.settle(
-        db, site, alerts.CALLED, [cause(callers=8)], at=NOON + HOUR
+        db, site, alerts.CALLED, [cause(calls=8)], at=NOON + HOUR
     )
 
     (alert,) = await alerts.standing(db, site.id)
     assert [one.id for one in first] == [alert.id]
     assert again == []
-    assert alert.figures["callers"] == 8
+    assert alert.figures["unexplained"] == 8
     assert (alert.since, alert.last_seen_at) == (NOON, NOON + HOUR)
 
 
@@ -112,6 +112,6 @@ async def test_destinations_that_want_it_are_told_once(house: House):
     assert message.signed
     assert message.data["kind"] == "leak.called"
     assert message.data["subject"] == NUMBER
-    assert message.data["figures"]["callers"] == 5
+    assert message.data["figures"]["unexplained"] == 5
     assert message.data["since"] == "2026-11-02T12:00:00.000Z"
     assert message.data["text"].startswith(f"{NUMBER} is called though no visitor")
