@@ -18,7 +18,6 @@ from numberpool import lending, posterior
 from numberpool.pools import Pool, fingerprint
 
 HORIZON = timedelta(days=14)  # nobody calls later, by the posterior's table
-SEEN, UNSEEN = 50, 10  # candidates of each kind: as good as all, and better calibrated
 SAMPLE = 20  # numbers of a pool that tell how busy it is
 TRAFFIC_PERIOD = timedelta(days=7)
 LEAST_PERIOD = timedelta(hours=6)
@@ -359,8 +358,8 @@ async def holders(
     site_id: int,
     number: str,
     at: datetime,
-    seen: int = SEEN,
-    unseen: int = UNSEEN,
+    seen: int = posterior.SEEN,
+    unseen: int = posterior.UNSEEN,
     sessions: Iterable[UUID] = (),
     visitors: Iterable[UUID] = (),
 ) -> list[posterior.Holding]:

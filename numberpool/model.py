@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import pairwise
+from typing import Any
 
 import msgspec
 
@@ -39,7 +40,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     rates: Mapping[str, Table]  # by state: "click_quiet", "seen_here/mobile", …
     noise: float  # unrelated calls per second over the whole pool
-    source_factors: Mapping[int, float] = {}  # by source id
+    source_factors: Mapping[Any, float] = {}  # by source
     engagement: Table = (1.0, 1.0, 1.0, 1.0)  # bands of visible time, when gone
     redial_chance: float = 0.2  # that a caller calls the same number again
     redial_gaps: Table  # density per second of the time between two such calls

@@ -38,13 +38,18 @@ class Opening:
         sums = accumulate((one * HOUR for one in rates), initial=0.0)
         object.__setattr__(self, "_sums", tuple(sums))
 
+    @property
+    def week(self) -> tuple[float, ...]:
+        """a(t) hour by hour from Monday's midnight, mean 1."""
+        return self._rates
+
     def rate(self, at: float) -> float:
         """a(t): how willing people are to call at that moment; 1 is the week's mean."""
         return self._rates[int(self._local(at) % WEEK // HOUR)]
 
     def seconds(self, start: float, end: float) -> float:
         """The integral of a(t) between two moments: seconds on the opening clock."""
-        if _offset(self.timezone, start) == _offset(self.timezone, end):
+        if offset(self.timezone, start) == offset(self.timezone, end):
             return self._passed(self._local(end)) - self._passed(self._local(start))
         if end - start < 1:
             return end - start
@@ -53,13 +58,14 @@ class Opening:
 
     def until(self, end: float) -> Callable[[float], float]:
         """`seconds` to one end from many starts, with the end's share of the work done."""
-        offset, zone = _offset(self.timezone, end), self.timezone
-        ahead = offset + MONDAY
+        zone = self.timezone
+        shift = offset(zone, end)
+        ahead = shift + MONDAY
         rates, sums, week = self._rates, self._sums, self._sums[-1]
         at_end = self._passed(end + ahead)
 
         def seconds(start: float) -> float:
-            if _offset(zone, start) != offset:
+            if offset(zone, start) != shift:
                 return self.seconds(start, end)
             weeks, rest = divmod(start + ahead, WEEK)
             hour = int(rest // HOUR)
@@ -71,7 +77,7 @@ class Opening:
 
     def _local(self, unix: float) -> float:
         """Seconds of the site's own clock since a Monday."""
-        return unix + _offset(self.timezone, unix) + MONDAY
+        return unix + offset(self.timezone, unix) + MONDAY
 
     def _passed(self, local: float) -> float:
         """The integral from that Monday on."""
@@ -81,7 +87,7 @@ class Opening:
         return (local - rest) / WEEK * self._sums[-1] + within
 
 
-def _offset(timezone: tzinfo, unix: float) -> float:
+def offset(timezone: tzinfo, unix: float) -> float:
     """Seconds that the zone is ahead of UTC; cheap for all but the days of a change."""
     first, last = _offsets_of_day(timezone, int(unix // DAY))
     return first if first == last else _exact_offset(timezone, unix)

@@ -10,7 +10,12 @@ from functools import lru_cache
 from typing import Literal
 
 import phonenumbers
-from phonenumbers import NumberParseException, PhoneNumberFormat, ValidationResult
+from phonenumbers import (
+    NumberParseException,
+    PhoneNumberFormat,
+    PhoneNumberType,
+    ValidationResult,
+)
 
 Plan = Literal["e164", "e164-no-plus", "ru-local"]
 
@@ -74,6 +79,36 @@ def display(number: str) -> str:
     except NumberParseException:
         return number
     return phonenumbers.format_number(parsed, PhoneNumberFormat.INTERNATIONAL)
+
+
+@lru_cache(maxsize=65_536)
+def kind(number: str) -> str:
+    """What people see in an E.164 number: "+7 495", "+7 toll-free", "+7 mobile".
+
+    Two numbers of one kind are taken for numbers of the same town, or cost the caller the
+    same.
+    """
+    if len(number) == 12 and number.startswith(("+73", "+74", "+78", "+79")):
+        return _russian_kind(number)
+    try:
+        parsed = phonenumbers.parse(number, None)
+    except NumberParseException:
+        return number
+    country = f"+{parsed.country_code}"
+    type_ = phonenumbers.number_type(parsed)
+    if type_ == PhoneNumberType.TOLL_FREE:
+        return f"{country} toll-free"
+    area = phonenumbers.length_of_geographical_area_code(parsed)
+    if type_ != PhoneNumberType.MOBILE and area:
+        return f"{country} {phonenumbers.national_significant_number(parsed)[:area]}"
+    return f"{country} mobile" if type_ == PhoneNumberType.MOBILE else country
+
+
+def _russian_kind(number: str) -> str:
+    """By the code alone: pools of ten thousand numbers are looked through."""
+    if number.startswith(("+7800", "+7804")):
+        return "+7 toll-free"
+    return "+7 mobile" if number[2] == "9" else f"+7 {number[2:5]}"
 
 
 def same_spelling(pattern: str, number: str) -> str:

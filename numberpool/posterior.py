@@ -26,9 +26,10 @@ RULE: Final = "pool-posterior/1"
 HERE = 35.0  # seconds: a beat every 30 s, and a little for the way
 OPENING_FROM = 1800.0  # seconds of delay from which the opening clock counts
 DAYS = 86400.0
+SEEN, UNSEEN = 50, 10  # candidates of each kind: as good as all, and better calibrated
 LEAST_WEIGHT = 1e-4  # lighter candidates are left out of the answer
 
-Id = Any  # of a session or a visitor: a UUID of the ledger, a text in a replay
+Id = Any  # of a session, a visitor, a source: the ledger's, or a text in a replay
 
 CLICK_QUIET, CLICK_SEEN = "click_quiet", "click_seen"
 # By whether the number was seen, whether the session is here, and whether it is mobile.
@@ -51,7 +52,7 @@ class Holding(msgspec.Struct, kw_only=True):
 
     session_id: Id
     visitor_id: Id
-    source_id: int
+    source_id: Id
     device: str
     since: float  # when it was shown
     last_sign_at: float
@@ -105,7 +106,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
 
     session_id: Id
     visitor_id: Id
-    source_id: int
+    source_id: Id
     weight: float
     rate: Rate
 
