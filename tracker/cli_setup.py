@@ -46,10 +46,16 @@ def apply(
 
     applied = console.with_database(work)
     if as_json:
-        told = {"site": applied.key, "changes": list(applied.changes)}
+        told = {
+            "site": applied.key,
+            "changes": list(applied.changes),
+            "warnings": list(applied.warnings),
+        }
         console.result(json.dumps(told, ensure_ascii=False))
     else:
         console.result("\n".join(applied.changes) or "nothing to change")
+        for warning in applied.warnings:
+            console.say(f"note: {warning}")
 
 
 def show(

@@ -5,6 +5,7 @@ connections) lives in the database instead.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -15,6 +16,7 @@ import platformdirs
 from tracker.errors import BadInput
 
 Network = IPv4Network | IPv6Network
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")  # a token of RFC 9110
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,7 @@ class Settings:
     secret_key: str  # seals settings at rest; empty: a key file under `data`
     trusted_networks: tuple[Network, ...]  # exempt from rate limits
     proxies: tuple[Network, ...]  # whose X-Forwarded-For is believed
+    region_header: str  # in which those proxies tell where a visitor is
     private_hosts: bool  # whether destinations may stand in private networks
     tls_certificate: str
     tls_key: str
@@ -70,6 +73,7 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
         secret_key=reader.text("SKVOZ_SECRET_KEY"),
         trusted_networks=reader.networks("SKVOZ_TRUSTED_NETWORKS"),
         proxies=reader.networks("SKVOZ_PROXIES"),
+        region_header=reader.header("SKVOZ_REGION_HEADER", "X-Region"),
         private_hosts=reader.flag("SKVOZ_PRIVATE_HOSTS", True),
         tls_certificate=reader.text("SKVOZ_TLS_CERTIFICATE"),
         tls_key=reader.text("SKVOZ_TLS_KEY"),
@@ -139,6 +143,12 @@ class _Reader:
         text = self.text(name, default).rstrip("/")
         if not text.startswith(("http://", "https://")):
             self.problems.append(f"{name}: must begin with http:// or https://")
+        return text
+
+    def header(self, name: str, default: str) -> str:
+        text = self.text(name, default)
+        if not _HEADER.fullmatch(text):
+            self.problems.append(f"{name}: must be a header's name like X-Region")
         return text
 
     def networks(self, name: str) -> tuple[Network, ...]:

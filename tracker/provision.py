@@ -11,6 +11,7 @@ from datetime import datetime
 from tracker import db as database
 from tracker import (
     provision_accounts,
+    provision_checks,
     provision_file,
     provision_numbers,
     provision_read,
@@ -32,6 +33,7 @@ class Applied:
     site_id: int
     key: str
     changes: tuple[str, ...]  # a line each; empty: there was nothing to change
+    warnings: tuple[str, ...] = ()  # what visitors may wonder at
 
 
 async def apply_text(
@@ -69,7 +71,12 @@ async def apply(
         changes += await provision_numbers.apply(db, stored, wanted, at)
         changes += await provision_accounts.mailboxes(db, stored, wanted, seal)
         changes += await provision_accounts.connections(db, stored, wanted, seal)
-        return Applied(site_id=stored.site_id, key=wanted.key, changes=tuple(changes))
+        return Applied(
+            site_id=stored.site_id,
+            key=wanted.key,
+            changes=tuple(changes),
+            warnings=tuple(provision_checks.warnings(wanted)),
+        )
 
 
 async def _new(db: database.Connection, wanted: SetUp, demo: bool) -> Stored:

@@ -5,7 +5,8 @@ Pure; each problem is noted at the place that comes second.
 
 from collections.abc import Iterable
 
-from tracker.setup import SetUp
+from numberpool import pools
+from tracker.setup import Pool, SetUp
 from tracker.tables import Problems
 from tracker.toml_lines import Path
 
@@ -18,10 +19,12 @@ def compare(found: SetUp, problems: Problems) -> None:
     tracked = _tracked(found)
     _once(tracked, problems, "is a tracking number already")
     _once(_names(found), problems, "is taken; names must differ")
-    _once(_replaced(found), problems, "is replaced already by another pool")
+    _lendable(found, problems)
     _once(_mailed(found), problems, "is replaced already by another mailbox")
     _once(_keys(found), problems, "belongs to another connection")
     own = {number for number, _ in tracked if number}
+    for number, path in _resting(found):
+        problems.add(path, f"{number} is none of this pool's numbers: add it there too")
     for number, path in _answering(found):
         if number in own:
             problems.add(
@@ -30,6 +33,44 @@ def compare(found: SetUp, problems: Problems) -> None:
     for number, path in _replaced(found):
         if number in own:
             problems.add(path, f"{number} is a tracking number: it replaces others")
+
+
+def warnings(found: SetUp) -> list[str]:
+    """What may be meant so, but visitors may wonder at; a line each."""
+    told = []
+    for pool in found.pools:
+        misfit = pools.misfit(pool.replaces, pool.numbers)
+        if misfit is None:
+            continue
+        kinds = ", ".join(misfit.kinds)
+        if len(misfit.kinds) > 1:
+            told.append(f"pool {pool.name}: its numbers are of several kinds: {kinds}")
+        if misfit.replaced:
+            told.append(
+                f"pool {pool.name}: replaces {', '.join(misfit.replaced)} by numbers "
+                f"of another kind: {kinds}"
+            )
+    return told
+
+
+def _lendable(found: SetUp, problems: Problems) -> None:
+    """Several pools may replace a number, but each must have a chance to lend."""
+    rivals: dict[tuple[str, bool], int] = {}
+    for index, pool in enumerate(found.pools):
+        _once(_replaced_by(index, pool), problems, "is in the list already")
+        if pool.target is not None:
+            continue
+        own = pools.kinds(one for one in pool.numbers if one)
+        for number, path in _replaced_by(index, pool):
+            fits = bool(number) and own <= pools.kinds([number])
+            first = rivals.setdefault((number, fits), index)
+            if number and first != index:
+                problems.add(
+                    path,
+                    f"{number} is replaced already, for everybody, by pool "
+                    f"{found.pools[first].name}: "
+                    "give one of the two a target",
+                )
 
 
 def _once(places: Iterable[Place], problems: Problems, remedy: str) -> None:
@@ -74,10 +115,30 @@ def _names(found: SetUp) -> list[Place]:
 
 def _replaced(found: SetUp) -> list[Place]:
     return [
-        (number, ("pool", index, "replaces", place))
+        place
         for index, pool in enumerate(found.pools)
+        for place in _replaced_by(index, pool)
+    ]
+
+
+def _replaced_by(index: int, pool: Pool) -> list[Place]:
+    return [
+        (number, ("pool", index, "replaces", place))
         for place, number in enumerate(pool.replaces)
     ]
+
+
+def _resting(found: SetUp) -> list[Place]:
+    """Numbers that rest in a pool that does not have them."""
+    places: list[Place] = []
+    for index, pool in enumerate(found.pools):
+        own = {*pool.numbers, ""}
+        places += [
+            (number, ("pool", index, "resting", place))
+            for place, number in enumerate(pool.resting)
+            if number not in own
+        ]
+    return places
 
 
 def _mailed(found: SetUp) -> list[Place]:

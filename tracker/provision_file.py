@@ -15,6 +15,7 @@ from tracker import (
     connections,
     provision_checks,
     provision_match,
+    provision_target,
     setup,
     sources,
     toml_lines,
@@ -127,6 +128,8 @@ def _pool(table: Table, country: str) -> setup.Pool:
         late=table.choice("late", LATE),
         rest=table.whole("rest", 0, low=0, high=LONGEST_REST),
         overflow=table.phone("overflow", country),
+        target=provision_target.read(table),
+        resting=table.phones("resting", country, needed=False),
     )
     table.done()
     return pool

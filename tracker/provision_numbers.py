@@ -4,10 +4,11 @@ Numbers are retired and pools are kept, never deleted: a call that comes late st
 whose number it was. A number keeps its position for good, so none is ever given to another.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from numberpool.targeting import Target
 from tracker import db as database
 from tracker import setup, source_rows
 from tracker.provision_read import Stored
@@ -15,8 +16,8 @@ from tracker.setup import SetUp
 
 FEW = 10  # numbers that are named one by one when they change
 
-_POOL = ("replaces", "forward_to", "share", "late", "rest", "overflow")
-_NUMBER = ("kind", "pool_id", "source_id", "replaces", "forward_to")
+_POOL = ("replaces", "forward_to", "share", "late", "rest", "overflow", "target")
+_NUMBER = ("kind", "pool_id", "source_id", "replaces", "forward_to", "resting")
 
 
 async def apply(
@@ -31,11 +32,13 @@ async def apply(
         if row["retired_at"] is None
     }
     added = [number for number in rows if number not in live]
-    changed = [
-        number
+    changed = {
+        number: told
         for number, row in rows.items()
-        if number in live and any(live[number][one] != row[one] for one in _NUMBER)
-    ]
+        if number in live
+        and (told := [one for one in _NUMBER if live[number][one] != row[one]])
+    }
+    rests = {number for number, told in changed.items() if told == ["resting"]}
     gone = [number for number in live if number not in rows]
     if added or changed:
         sources = [static.source for static in wanted.statics]
@@ -48,7 +51,13 @@ async def apply(
             gone,
             at,
         )
-    for what, numbers in (("added", added), ("changed", changed), ("retired", gone)):
+    for what, numbers in (
+        ("added", added),
+        ("changed", [number for number in changed if number not in rests]),
+        ("rests", [one for one in rows if one in rests and rows[one]["resting"]]),
+        ("lent again", [one for one in rests if not rows[one]["resting"]]),
+        ("retired", gone),
+    ):
         changes += _told(what, numbers)
     return changes
 
@@ -82,15 +91,36 @@ async def _pools(
             at,
         )
         changes.append(f"pool {name}: removed")
-    return ids, changes
+    return ids, changes + await _order(db, stored, wanted, ids)
+
+
+async def _order(
+    db: database.Connection, stored: Stored, wanted: SetUp, ids: dict[str, int]
+) -> list[str]:
+    """Give the pools the order of the file: the first that fits a visit lends."""
+    before = [pool.name for pool in stored.setup.pools if pool.name in ids]
+    after = list(ids)
+    if before == after:
+        return []
+    await db.execute(
+        """
+        UPDATE pools SET position = wanted.position
+          FROM unnest($2::bigint[]) WITH ORDINALITY AS wanted (id, position)
+         WHERE site_id = $1 AND pools.id = wanted.id
+        """,
+        stored.site_id,
+        list(ids.values()),
+    )
+    moved = before != [name for name in after if name in before]
+    return ["pools: order changed"] if moved else []
 
 
 async def _add_pool(db: database.Connection, site_id: int, pool: setup.Pool) -> int:
     id_: int = await db.fetchval(
         """
         INSERT INTO pools
-               (site_id, name, replaces, forward_to, share, late, rest, overflow)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id
+               (site_id, name, replaces, forward_to, share, late, rest, overflow, target)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id
         """,
         site_id,
         pool.name,
@@ -105,7 +135,7 @@ async def _change_pool(
     await db.execute(
         """
         UPDATE pools SET replaces = $3, forward_to = $4, share = $5, late = $6,
-               rest = $7, overflow = $8, retired_at = NULL
+               rest = $7, overflow = $8, target = $9, retired_at = NULL
          WHERE site_id = $1 AND id = $2
         """,
         site_id,
@@ -114,19 +144,29 @@ async def _change_pool(
     )
 
 
-def _terms(pool: setup.Pool) -> Iterable[Any]:
-    found = (getattr(pool, name) for name in _POOL)
-    return (list(one) if isinstance(one, tuple) else one for one in found)
+def _terms(pool: setup.Pool) -> Iterator[Any]:
+    for name in _POOL:
+        value = getattr(pool, name)
+        if isinstance(value, Target):
+            yield value.told()
+        else:
+            yield list(value) if isinstance(value, tuple) else value
 
 
 def _rows(wanted: SetUp, pool_ids: dict[str, int]) -> dict[str, dict[str, Any]]:
     """What each wanted number is to be, by number."""
     found: dict[str, dict[str, Any]] = {}
-    plain: dict[str, Any] = {"source_id": None, "replaces": [], "forward_to": None}
+    plain: dict[str, Any] = {
+        "source_id": None,
+        "replaces": [],
+        "forward_to": None,
+        "resting": False,
+    }
     for pool in wanted.pools:
         row = {**plain, "pool_id": pool_ids[pool.name]}
+        resting = set(pool.resting)
         for number in pool.numbers:
-            found[number] = {**row, "kind": "dynamic"}
+            found[number] = {**row, "kind": "dynamic", "resting": number in resting}
         if pool.overflow:
             found[pool.overflow] = {**row, "kind": "overflow"}
     for static in wanted.statics:
@@ -136,6 +176,7 @@ def _rows(wanted: SetUp, pool_ids: dict[str, int]) -> dict[str, dict[str, Any]]:
             "source_id": source_rows.source_id(static.source),
             "replaces": list(static.replaces),
             "forward_to": static.forward_to,
+            "resting": False,
         }
     return found
 
@@ -149,12 +190,13 @@ async def _write(
     await db.executemany(
         """
         INSERT INTO numbers (site_id, number, position, kind, pool_id, source_id,
-                             replaces, forward_to)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+                             replaces, forward_to, resting)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
         ON CONFLICT (site_id, number) DO UPDATE
            SET kind = excluded.kind, pool_id = excluded.pool_id,
                source_id = excluded.source_id, replaces = excluded.replaces,
-               forward_to = excluded.forward_to, retired_at = NULL
+               forward_to = excluded.forward_to, resting = excluded.resting,
+               retired_at = NULL
         """,
         [
             (stored.site_id, number, fresh + index, *(row[one] for one in _NUMBER))

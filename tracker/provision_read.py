@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from tracker import db as database
-from tracker import setup
+from tracker import setup, sites
 from tracker.seal import Seal
 from tracker.setup import SetUp
 from tracker.sites import Rules
@@ -47,7 +47,7 @@ async def load(db: database.Connection, key: str, seal: Seal) -> Stored | None:
         return None
     site_id = site["id"]
     pools = await db.fetch(
-        "SELECT * FROM pools WHERE site_id = $1 ORDER BY id", site_id
+        "SELECT * FROM pools WHERE site_id = $1 ORDER BY position, id", site_id
     )
     numbers = await db.fetch(
         """
@@ -108,16 +108,19 @@ def _rules(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _pool(row: dict[str, Any], numbers: dict[str, dict[str, Any]]) -> setup.Pool:
+    own = tuple(
+        number
+        for number, one in numbers.items()
+        if one["pool_id"] == row["id"]
+        and one["kind"] == "dynamic"
+        and one["retired_at"] is None
+    )
     return setup.Pool(
         name=row["name"],
         replaces=tuple(row["replaces"]),
-        numbers=tuple(
-            number
-            for number, one in numbers.items()
-            if one["pool_id"] == row["id"]
-            and one["kind"] == "dynamic"
-            and one["retired_at"] is None
-        ),
+        numbers=own,
+        target=sites.target(row["target"]),
+        resting=tuple(number for number in own if numbers[number]["resting"]),
         forward_to=row["forward_to"],
         share=row["share"],
         late=row["late"],

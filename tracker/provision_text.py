@@ -80,6 +80,8 @@ def _pool(pool: setup.Pool) -> dict[str, Any]:
         "late": pool.late,
         "rest": pool.rest or None,
         "overflow": pool.overflow,
+        "resting": list(pool.resting) or None,
+        "target": pool.target.told() if pool.target else None,
     }
     return _told(told)
 

@@ -7,6 +7,7 @@ match it. All values are in their kept form: E.164, lower-case hosts and address
 from dataclasses import dataclass, field
 from typing import Any
 
+from numberpool.targeting import Target
 from tracker.sources import Source
 
 
@@ -22,6 +23,8 @@ class Pool:
     late: str = "peak"
     rest: int = 0  # seconds
     overflow: str | None = None
+    target: Target | None = None  # whom it is for; None: everybody
+    resting: tuple[str, ...] = ()  # of its numbers: not lent anew
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

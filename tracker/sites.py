@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import asyncpg
 import msgspec
 
-from numberpool import pools
+from numberpool import pools, targeting
 from tracker import db
 from tracker.seal import Seal
 
@@ -96,13 +96,15 @@ class Site:
     currency: str
     demo: bool
     rules: Rules
-    pool_of: dict[str, pools.Pool] = field(default_factory=dict)  # by what it replaces
+    # By what it replaces; a choice where it depends on the visit.
+    pool_of: "dict[str, pools.Pool | pools.Choice]" = field(default_factory=dict)
     pools: "tuple[pools.Pool, ...]" = ()  # quoted: the field hides the module
     statics: tuple[Static, ...] = ()
     mailboxes: tuple[Mailbox, ...] = ()
     connections: tuple[Connection, ...] = ()
     numbers: dict[str, Dialled] = field(default_factory=dict)  # by E.164
     mailbox_of: dict[str, Mailbox] = field(default_factory=dict)  # likewise, lower case
+    regional: bool = False  # whether it matters where a visitor is
 
     @property
     def lead_window(self) -> timedelta:
@@ -203,7 +205,9 @@ async def load(pool: db.Pool, seal: Seal) -> Snapshot:
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
         sites = await connection.fetch("SELECT * FROM sites")
-        pool_rows = await connection.fetch("SELECT * FROM pools ORDER BY site_id, id")
+        pool_rows = await connection.fetch(
+            "SELECT * FROM pools ORDER BY site_id, position, id"
+        )
         number_rows = await connection.fetch(
             """
             SELECT n.*, s.channel, s.source, s.medium, s.campaign, s.content, s.term
@@ -258,7 +262,8 @@ def _site(
         demo=row["demo"],
         rules=msgspec.convert(row["settings"], Rules),
         pools=live,
-        pool_of={number: pool for pool in live for number in pool.replaces},
+        pool_of=pools.replacing(live),
+        regional=any(pool.target and pool.target.regions for pool in live),
         mailbox_of={
             address.casefold(): box for box in mailboxes for address in box.replaces
         },
@@ -275,6 +280,13 @@ def _site(
 
 
 def _pool(row: asyncpg.Record, number_rows: list[asyncpg.Record]) -> pools.Pool:
+    own = [
+        one
+        for one in number_rows
+        if one["pool_id"] == row["id"]
+        and one["kind"] == "dynamic"
+        and one["retired_at"] is None
+    ]
     return pools.Pool(
         site_id=row["site_id"],
         id=row["id"],
@@ -285,14 +297,15 @@ def _pool(row: asyncpg.Record, number_rows: list[asyncpg.Record]) -> pools.Pool:
         late=row["late"],
         rest=row["rest"],
         overflow=row["overflow"],
-        numbers=tuple(
-            (one["position"], one["number"])
-            for one in number_rows
-            if one["pool_id"] == row["id"]
-            and one["kind"] == "dynamic"
-            and one["retired_at"] is None
-        ),
+        target=target(row["target"]),
+        numbers=tuple((one["position"], one["number"]) for one in own),
+        resting=frozenset(one["number"] for one in own if one["resting"]),
     )
+
+
+def target(told: dict[str, Any] | None) -> targeting.Target | None:
+    """Whom a pool is for, from its column."""
+    return None if told is None else msgspec.convert(told, targeting.Target)
 
 
 def _static(row: asyncpg.Record) -> Static:

@@ -84,9 +84,16 @@ class Table:
         value = self._value(name, dict, {}, "a table", needed=True)
         return Table(value, (*self._path, name), self._problems)
 
-    def tables(self, name: str) -> "list[Table]":
-        """The tables under `[[name]]`."""
-        found = self._items(name, dict, f"tables, each begun by [[{name}]]")
+    def optional(self, name: str) -> "Table | None":
+        """A table within this one; None when it is left out, or is none."""
+        value = self._value(name, dict, {}, "a table")
+        if not isinstance(self.given.get(name), dict):
+            return None
+        return Table(value, (*self._path, name), self._problems)
+
+    def tables(self, name: str, *, meant: str = "") -> "list[Table]":
+        """The tables under `[[name]]`, or in a list."""
+        found = self._items(name, dict, meant or f"tables, each begun by [[{name}]]")
         return [
             Table(one, (*self._path, name, index), self._problems)
             for index, one in found
@@ -121,6 +128,25 @@ class Table:
             self.refuse(name, f"must be {meant}")
             return usual
         return value
+
+    def fraction(self, name: str, usual: float) -> float:
+        """A number above 0 and at most 1."""
+        self._read.add(name)
+        value = self.given.get(name, usual)
+        if type(value) not in (int, float) or not 0 < value <= 1:
+            self.refuse(name, "must be a number above 0 and at most 1, such as 0.5")
+            return usual
+        return float(value)
+
+    def texts(self, name: str, *, like: str) -> tuple[str, ...]:
+        """Lines of text; those that are refused are empty, so that places stay theirs."""
+        found = []
+        for index, text in self._items(name, str, like):
+            fits = text.strip() and text.isprintable() and len(text) <= LONGEST_TEXT
+            if not fits:
+                self.refuse(name, f"must be among {like}", index)
+            found.append(text.strip() if fits else "")
+        return tuple(found)
 
     def choice(self, name: str, known: tuple[str, ...], *, needed: bool = False) -> str:
         """One of the known words; the first when it is left out and not needed."""

@@ -39,6 +39,9 @@ class Past:
     numbers: dict[int, str]  # held, by pool
     aliases: dict[int, str]  # local parts, by mailbox
     has_read: bool  # it was about to read a number
+    landing_url: str
+    device: str
+    region: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +129,7 @@ async def _sessions(db: database.Db, wanted: list[UUID]) -> dict[UUID, Past]:
     rows = await db.fetch(
         """
         SELECT s.site_id, s.id, s.visitor_id, s.last_seen_at, s.source_id, s.raw_source_id,
+               s.landing_url, s.device, s.details->>'region' AS region,
                s.details->'click_ids' AS click_ids,
                o.channel, o.source, o.medium, o.campaign, o.content, o.term,
                (SELECT jsonb_object_agg(l.pool_id, l.number ORDER BY l.since)
@@ -162,6 +166,9 @@ def _past(row: asyncpg.Record) -> Past:
             for box, one in (row["aliases"] or {}).items()
         },
         has_read=row["has_read"],
+        landing_url=row["landing_url"],
+        device=row["device"],
+        region=row["region"] or "",
     )
 
 
@@ -281,7 +288,8 @@ _AGAIN = """), again AS (
        SET last_seen_at = greatest(s.last_seen_at, g.at),
            details = CASE WHEN g.details IS NULL THEN s.details
                           ELSE coalesce(s.details, '{}') || jsonb_build_object('ids',
-                               coalesce(s.details->'ids', '{}') || (g.details->'ids')) END
+                               coalesce(s.details->'ids', '{}')
+                               || coalesce(g.details->'ids', '{}')) END
       FROM given g
      WHERE NOT g.new AND s.site_id = g.site_id AND s.id = g.id
 ), page AS (

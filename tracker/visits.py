@@ -16,7 +16,7 @@ import msgspec
 import redis.asyncio
 import redis.exceptions
 
-from numberpool import aliases, ledger, lending, phones, pools
+from numberpool import aliases, ledger, lending, phones, pools, targeting
 from tracker import db as database
 from tracker import ids, source_rows, sources, visit_rows
 from tracker.sites import Mailbox, Site, Static
@@ -54,6 +54,7 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     replaces: tuple[str, ...] = ()  # numbers and addresses as they stand on the page
     ids: dict[str, str] = {}  # of analytics systems
     device: str = "desktop"
+    region: str = ""  # as a trusted proxy told
     reading: bool = False  # a number is about to be read: lend one even if none is idle
     page: bool = True  # False: the same page asks again
 
@@ -251,7 +252,6 @@ class _Step:
     def __init__(self, visit: Visit, known: visit_rows.Known, mail_domain: str) -> None:
         self.visit = visit
         self._mail_domain = mail_domain
-        self._targets = self._find_targets()
         past = known.sessions.get(visit.session) if visit.session else None
         if past is not None and past.site_id != visit.site.id:
             past = None
@@ -265,6 +265,8 @@ class _Step:
         self.visitor = past.visitor_id if past else visit.visitor or ids.visitor()
         self.session = self.past.id if self.past else ids.mint(visit.site.id, visit.at)
         self._attribute(known.significant.get((visit.site.id, self.visitor)))
+        self._facts: targeting.Facts | None = None
+        self._targets = self._find_targets()
         self._loans: dict[int, lending.Loan] = {}
         self._minted: dict[int, aliases.Alias] = {}
 
@@ -284,8 +286,27 @@ class _Step:
             if "@" in text:
                 targets.append((text, None, site.mailbox_of.get(text.casefold())))
             else:
-                targets.append((text, site.pool_of.get(_e164(site, text) or ""), None))
+                pool = site.pool_of.get(_e164(site, text) or "")
+                if isinstance(pool, pools.Choice):
+                    held = self.past.numbers if self.past else ()
+                    pool = pool.of(self._known, held)
+                targets.append((text, pool, None))
         return targets
+
+    def _known(self) -> targeting.Facts:
+        """What pools are chosen by: of the session as it began, on every page of it."""
+        if self._facts is None:
+            visit, past = self.visit, self.past
+            self._facts = targeting.Facts(
+                source=self.source.source,
+                medium=self.source.medium,
+                campaign=self.source.campaign,
+                path=targeting.path_of(past.landing_url if past else visit.url),
+                region=(past.region if past else "") or visit.region,
+                device=past.device if past else visit.device,
+                visitor=self.visitor,
+            )
+        return self._facts
 
     def _attribute(self, significant: sources.Source | None) -> None:
         """The session's source: its own if significant, else the visitor's latest."""
@@ -367,11 +388,12 @@ class _Step:
             return self._raw_source_id
         return source_rows.source_id(self.source)
 
-    def _details(self) -> dict[str, dict[str, str]] | None:
+    def _details(self) -> dict[str, dict[str, str] | str] | None:
         named = (
             ("click_ids", self.landing.click_ids),
             ("labels", self.landing.labels),
             ("ids", self.visit.ids),
+            ("region", self.visit.region if self.new else ""),
         )
         return {name: found for name, found in named if found} or None
 

@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 MOST = 64 * 1024  # bytes of a body
 ADDRESSES = 50  # numbers and addresses one page may ask for
 EVENTS = 50  # events in one beat
+REGION = 100  # characters of a region's name
 FIELDS = 100  # a form's own fields
 FORM_PATIENCE = 3.0  # seconds a form waits for the commit before it is spooled
 SKEW = timedelta(seconds=60)  # how far a page's clock is believed
@@ -136,6 +137,7 @@ async def visit(request: web.Request) -> web.Response:
         replaces=tuple(body.replaces),
         ids=_analytics(body.ids),
         device=bots.device(request.headers.get(hdrs.USER_AGENT, "")),
+        region=_region(request) if site.regional else "",
     )
     if _is_bot(request):
         return _answer(visits.keep_own(asked))
@@ -169,6 +171,7 @@ async def happening(request: web.Request) -> web.Response:
             url="",
             session=taken.session,
             replaces=replaces[:ADDRESSES],
+            region=_region(request) if site.regional else "",
             reading=True,
             page=False,
         )
@@ -322,6 +325,11 @@ def _is_own(origin: str, domains: tuple[str, ...]) -> bool:
     except ValueError:
         return False
     return any(host == domain or host.endswith(f".{domain}") for domain in domains)
+
+
+def _region(request: web.Request) -> str:
+    header = request.app[keys.SETTINGS].region_header
+    return tags.clean(limits.told_by_proxy(request, header), REGION)
 
 
 def _is_bot(request: web.Request) -> bool:

@@ -36,6 +36,19 @@ def peer(request: web.Request) -> str:
     return address
 
 
+def told_by_proxy(request: web.Request, header: str) -> str:
+    """What a listed proxy says in this header; empty when somebody else asks.
+
+    A proxy that adds its own after what a stranger sent is believed in the last one.
+    """
+    values = request.headers.getall(header, ())
+    if not values or not _within(
+        request.remote or "", request.app[keys.SETTINGS].proxies
+    ):
+        return ""
+    return str(values[-1])
+
+
 def is_local(request: web.Request) -> bool:
     """Somebody on this very machine, not a proxy that speaks for others."""
     return (

@@ -140,3 +140,24 @@ def test_a_withheld_caller_is_recognised(raw):
 @pytest.mark.parametrize("raw", [MOSCOW, "101", "alice", "00"])
 def test_a_told_caller_is_not_hidden(raw):
     assert not phones.is_hidden(raw)
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        ("+74951000001", "+7 495"),
+        ("+78121000001", "+7 812"),
+        ("+78001000001", "+7 toll-free"),
+        ("+78041000001", "+7 toll-free"),
+        ("+79161000001", "+7 mobile"),
+        ("+77272500000", "+7 7272"),
+        ("+77012500000", "+7 mobile"),
+        ("+442071838750", "+44 20"),
+        ("+12125550100", "+1 212"),
+        ("+18005550100", "+1 toll-free"),
+        ("+8882345678", "+888"),
+        ("+999", "+999"),
+    ],
+)
+def test_what_people_see_in_a_number(number, kind):
+    assert phones.kind(number) == kind

@@ -39,6 +39,7 @@ def test_every_problem_is_named_at_once_in_one_line():
                 "SKVOZ_SMTP_PORT": "two",
                 "SKVOZ_PUBLIC_URL": "skvoz.example",
                 "SKVOZ_PROXIES": "10.0.0.0/8 nonsense",
+                "SKVOZ_REGION_HEADER": "X Region",
                 "SKVOZ_LOG_LEVEL": "LOUD",
                 "SKVOZ_SECRET_KEY_FILE": "/nowhere/at/all",
             }
@@ -51,6 +52,7 @@ def test_every_problem_is_named_at_once_in_one_line():
         "SKVOZ_SMTP_PORT",
         "SKVOZ_PUBLIC_URL",
         "nonsense",
+        "SKVOZ_REGION_HEADER",
         "SKVOZ_LOG_LEVEL",
         "SKVOZ_SECRET_KEY_FILE",
     ):

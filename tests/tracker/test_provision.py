@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from numberpool.targeting import Origin, Target
 from tests.conftest import NOON
 from tracker import (
     connections,
@@ -19,7 +20,7 @@ from tracker import (
 from tracker import db as database
 from tracker.errors import BadFile, BadInput
 from tracker.seal import Seal
-from tracker.sites import Directory
+from tracker.sites import Directory, Site
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 FILE = f"""\
@@ -222,6 +223,146 @@ async def test_scripts_get_the_full_address_of_each_hook(db, seal):
     assert (pbx["name"], pbx["hook"]) == ("pbx", f"{URL}/hooks/mango/{key}")
     assert told["destinations"][0]["name"] == "crm"
     assert told["site"]["snippet"] == f"{URL}/s/acme.js"
+
+
+# --- several pools, and numbers that rest -----------------------------------------------
+
+TARGET = """target = { sources = [{ source = "yandex", medium = "cpc", campaign = "k*" }], \
+paths = ["/moscow/*"], regions = ["Moscow", "RU-MOW"], devices = ["mobile"], traffic = 0.5 }
+"""
+SECOND = """[[pool]]
+name = "second"
+replaces = ["+74950000000"]
+numbers = ["+74952000001", "+74952000002"]
+resting = ["+74952000002"]
+"""
+
+
+async def loaded(pool: database.Pool, seal: Seal) -> Site:
+    directory = Directory(pool, seal)
+    await directory.load()
+    site = directory.site("acme")
+    assert site is not None
+    return site
+
+
+async def test_a_target_and_resting_numbers_come_back_as_they_were_written(
+    db, pool, seal
+):
+    text = FILE + SECOND + TARGET
+    await apply(db, seal, text)
+
+    assert await apply(db, seal, text) == ()
+    assert await apply(db, seal, await shown(db, seal)) == ()
+    assert TARGET.strip() in await shown(db, seal)
+    _, second = (await loaded(pool, seal)).pools
+    assert second.resting == {"+74952000002"}
+    assert second.target == Target(
+        sources=(Origin(source="yandex", medium="cpc", campaign="k*"),),
+        paths=("/moscow/*",),
+        regions=("Moscow", "RU-MOW"),
+        devices=("mobile",),
+        traffic=0.5,
+    )
+
+
+async def test_a_target_may_have_a_header_of_its_own(db, seal):
+    await apply(db, seal, FILE + SECOND + TARGET)
+    header = SECOND + '[pool.target]\npaths = ["/moscow/*"]\ntraffic = 1\n'
+
+    assert await apply(db, seal, FILE + header) == ("pool second: target changed",)
+    gone = SECOND.replace("+74950000000", "+74950000001")
+    assert await apply(db, seal, FILE + gone) == (
+        "pool second: replaces, target changed",
+    )
+
+
+async def test_a_number_rests_and_is_lent_again(db, pool, seal):
+    text = FILE + SECOND + TARGET
+    await apply(db, seal, text)
+    awake = text.replace('resting = ["+74952000002"]\n', "")
+
+    assert await apply(db, seal, awake) == ("number +74952000002: lent again",)
+    assert await apply(db, seal, text) == ("number +74952000002: rests",)
+    assert len((await loaded(pool, seal)).pools[1].numbers) == 2
+
+
+async def test_pools_stand_in_the_owners_order(db, pool, seal):
+    first = FILE.index("[[pool]]")
+    before = FILE[:first] + SECOND + TARGET + FILE[first:]
+    assert "pool second: added" in await apply(db, seal, before)
+    assert [one.name for one in (await loaded(pool, seal)).pools] == ["second", "main"]
+
+    after = FILE + SECOND + TARGET
+    assert await apply(db, seal, after) == ("pools: order changed",)
+    assert await apply(db, seal, after) == ()
+    assert [one.name for one in (await loaded(pool, seal)).pools] == ["main", "second"]
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("target = {}", "target: must name at least one of sources, paths"),
+        ("target = 5", "target: must be a table"),
+        ("target = { traffic = 0 }", "target.traffic: must be a number above 0"),
+        ("target = { traffic = true }", "target.traffic: must be a number above 0"),
+        ("target = { traffic = nan }", "target.traffic: must be a number above 0"),
+        ("target = { traffic = '1' }", "target.traffic: must be a number above 0"),
+        ("target = { paths = ['moscow'] }", "target.paths[0]: must begin with /"),
+        ("target = { paths = [] }", "target.paths: must have at least one"),
+        ("target = { devices = ['tv'] }", "target.devices[0]: must be desktop or"),
+        ("target = { regions = [5] }", "target.regions[0]: must be among names"),
+        ("target = { region = 'x' }", "target.region: is not known here; there are"),
+        ("target = { sources = [{}] }", "target.sources[0]: must name at least one"),
+        ("target = { sources = ['vk'] }", "target.sources[0]: must be among tables"),
+        (
+            "target = { sources = [{ term = 'x' }] }",
+            "target.sources[0].term: is not known here",
+        ),
+        (
+            f"target = {{ paths = {['/x'] * 101} }}",
+            "target.paths: must have at most 100",
+        ),
+        ("resting = ['+74959999999']", "resting[0]: +74959999999 is none of this"),
+        ("resting = '+74951000001'", "resting: must be a list of phone numbers"),
+    ],
+)
+def test_a_target_that_is_not_understood_is_refused_with_its_line(line, problem):
+    text = FILE.replace('late = "always"', f'late = "always"\n{line}')
+
+    (told, *_) = refused(text)
+
+    assert told.startswith(f"line {line_of(text, line)}: pool[0].{problem}")
+
+
+def test_two_pools_for_everybody_in_place_of_one_number_are_refused():
+    text = FILE + SECOND
+
+    (told,) = refused(text)
+
+    assert told == (
+        f"line {line_of(text, SECOND) + 2}: pool[1].replaces[0]: +74950000000 is replaced "
+        "already, for everybody, by pool main: give one of the two a target"
+    )
+    other_kind = SECOND.replace("+7495200", "+7800200")
+    found = provision_file.read(FILE + other_kind, connections.known())
+    assert len(found.pools) == 2  # each has its own page number to lend for
+
+
+async def test_numbers_of_another_kind_are_warned_of_and_taken(db, seal):
+    text = FILE + SECOND.replace("+74952000001", "+78002000001") + TARGET
+    applied = await provision.apply_text(db, text, seal, connections.known(), at=NOON)
+    assert applied.warnings == (
+        "pool second: its numbers are of several kinds: +7 toll-free, +7 495",
+    )
+
+    text = FILE.replace("+74951000001", "+78122000001").replace(
+        ', "8 (495) 100-00-02"', ""
+    )
+    applied = await provision.apply_text(db, text, seal, connections.known(), at=NOON)
+    assert applied.warnings == (
+        "pool main: replaces +74950000000 by numbers of another kind: +7 812",
+    )
 
 
 # --- what goes and comes back ----------------------------------------------------------
