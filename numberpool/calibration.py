@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from math import fsum, sqrt
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 BINS = 10
 EDGES = tuple(n / BINS for n in range(BINS + 1))
@@ -57,7 +57,7 @@ class Bin:
         return self.calls >= ENOUGH
 
     @property
-    def off(self) -> int:
+    def off(self) -> Literal[-1, 0, 1]:
         """1: surer than it is right; −1: less sure; 0: it fits, or nobody can tell."""
         low, high = self.interval
         if not self.enough or low <= self.mean_weight <= high:

@@ -24,7 +24,7 @@ from tracker.errors import (
     NotAuthenticated,
     UnknownAddress,
 )
-from tracker.reports import channels
+from tracker.reports import calibration, channels
 from tracker.sites import Site
 from web import api_shapes, keys, limits, openapi
 from web.openapi import Operation, Parameter
@@ -329,6 +329,76 @@ def _figures(figures: channels.Figures) -> api_shapes.Figures:
     return api_shapes.Figures(**values)
 
 
+async def get_calibration(request: web.Request) -> web.Response:
+    """Whether the certainty is true."""
+    site = await _asked_site(request)
+    now = datetime.now(UTC)
+    today = now.astimezone(site.timezone).date()
+    month = _word(request, "month") or f"{today:%Y-%m}"
+    since, until = calibration.days(month, today)
+    name = _word(request, "pool")
+    asked = [one for one in site.pools if name is None or one.name == name]
+    if name is not None and not asked:
+        raise BadInput("must be the name of a pool", field="pool")
+    pool = request.app[keys.POOL]
+    found = await calibration.check(
+        pool,
+        site,
+        since=since,
+        until=until,
+        pool_id=asked[0].id if name is not None else None,
+    )
+    crowds = [await calibration.crowd(pool, site.id, one, at=now) for one in asked]
+    return _answer(_calibration(name, found, crowds))
+
+
+def _calibration(
+    name: str | None, found: calibration.Report, crowds: Sequence[calibration.Crowd]
+) -> api_shapes.Calibration:
+    checked = found.checked
+    return api_shapes.Calibration(
+        pool=name,
+        since=found.since,
+        until=found.until,
+        calls=found.calls,
+        mean_certainty=_rounded(found.mean_certainty),
+        checked=checked.calls,
+        right=checked.right,
+        mean_weight=_rounded(checked.mean_weight),
+        share_right=_rounded(checked.share_right),
+        ece=_rounded(checked.error),
+        bins=[
+            api_shapes.CalibrationBin(
+                low=one.low,
+                high=one.high,
+                calls=one.calls,
+                right=one.right,
+                mean_weight=round(one.mean_weight, 4),
+                share_right=round(one.share_right, 4),
+                interval_low=round(one.interval.low, 4),
+                interval_high=round(one.interval.high, 4),
+                enough=one.enough,
+                off=one.off,
+            )
+            for one in checked.bins
+        ],
+        kinds=api_shapes.TruthKinds(**found.kinds),
+        contradicted=found.contradicted,
+        pools=[
+            api_shapes.PoolLoad(
+                name=one.pool.name,
+                visits_per_number=round(one.visits, 1),
+                too_small=one.too_small,
+            )
+            for one in crowds
+        ],
+    )
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
+
+
 # What is common -------------------------------------------------------------------------
 
 
@@ -631,6 +701,32 @@ OPERATIONS = (
             ),
             Parameter(
                 name="source", about="only this source", schema={"type": "string"}
+            ),
+        ),
+    ),
+    Operation(
+        method="GET",
+        path="/api/v1/calibration",
+        name="calibration",
+        summary="Whether certainty is true: weights against known truths",
+        about="Of a month of calls, those whose truth became known without asking the answer "
+        "(test calls, taps on a number nobody else had, forms with the caller's phone). Such "
+        "calls are easier than the usual ones: a check, never the site's accuracy.",
+        scope="read",
+        handler=get_calibration,
+        answer=api_shapes.Calibration,
+        parameters=(
+            _SITE,
+            Parameter(
+                name="pool",
+                about="a pool's name; by default all pools together",
+                schema={"type": "string"},
+            ),
+            Parameter(
+                name="month",
+                about=f"like 2026-11, or `{calibration.YEAR}` for the last twelve; by default "
+                "the running one",
+                schema={"type": "string"},
             ),
         ),
     ),

@@ -267,6 +267,63 @@ class ChannelReport(Struct, kw_only=True):
     formulas: dict[str, str]
 
 
+class CalibrationBin(Struct, kw_only=True):
+    """Checked calls of about the same certainty; bins without calls are left out."""
+
+    low: Annotated[float, Meta(description="included")]
+    high: Annotated[float, Meta(description="included in the last bin only")]
+    calls: int
+    right: int
+    mean_weight: float
+    share_right: float
+    interval_low: Annotated[float, Meta(description="Wilson's 95 % interval")]
+    interval_high: float
+    enough: Annotated[bool, Meta(description="30 calls or more: the bin can be judged")]
+    off: Annotated[
+        Literal[-1, 0, 1],
+        Meta(description="1: too sure; -1: surer than it says; 0: fits, or too few"),
+    ]
+
+
+class PoolLoad(Struct, kw_only=True):
+    """How busy a pool was in the last seven days."""
+
+    name: str
+    visits_per_number: Annotated[float, Meta(description="a day")]
+    too_small: Annotated[
+        bool, Meta(description="over 200: certainty cannot be trusted")
+    ]
+
+
+class TruthKinds(Struct, kw_only=True):
+    """How many truths became known in which way."""
+
+    test: Annotated[int, Meta(description="planned test calls")]
+    click: Annotated[int, Meta(description="taps on a number nobody else had")]
+    form: Annotated[int, Meta(description="forms with the caller's phone")]
+
+
+class Calibration(Struct, kw_only=True):
+    """Certainty against known truths; a check, never the site's accuracy."""
+
+    pool: Annotated[str | None, Meta(description="null: all pools")]
+    since: date
+    until: date
+    calls: Annotated[int, Meta(description="calls weighed, spam left out")]
+    mean_certainty: Annotated[float | None, Meta(description="of all these")]
+    checked: Annotated[int, Meta(description="those whose truth is known")]
+    right: int
+    mean_weight: Annotated[float | None, Meta(description="of the checked ones")]
+    share_right: float | None
+    ece: Annotated[float | None, Meta(description="expected calibration error")]
+    bins: list[CalibrationBin]
+    kinds: TruthKinds
+    contradicted: Annotated[
+        int, Meta(description="left out: what is known of them contradicts itself")
+    ]
+    pools: list[PoolLoad]
+
+
 # Errors ---------------------------------------------------------------------------------
 
 

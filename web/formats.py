@@ -103,6 +103,10 @@ class Formats:
         """`22 Nov`, for axes."""
         return dates.format_skeleton("MMMd", day, locale=self.locale)
 
+    def month(self, day: date) -> str:
+        """`November 2026`, the day's month."""
+        return dates.format_skeleton("yMMMM", day, locale=self.locale)
+
     def weekday(self, day: date) -> str:
         """`Sunday, 22 November`."""
         pattern = WEEKDAYS.get(self.locale.language, "EEEE, d MMMM")

@@ -186,3 +186,42 @@ METRICS = (
     Metric("romi", N_("ROMI"), N_("Return on marketing investment"), N_("(Revenue − Cost) ÷ Cost"), "percent", 1),
     Metric("roas", N_("ROAS"), N_("Return on ad spend"), N_("Revenue ÷ Cost"), "percent", 1),
 )  # fmt: skip
+
+
+class Check(NamedTuple):
+    """A figure of the calibration page."""
+
+    name: str  # the calibration's attribute
+    title: str
+    formula: str
+
+
+CHECKS = (
+    Check("calls", N_("Calls checked"), N_("Calls whose truth became known without asking the answer, of all calls to the pool's numbers; spam is left out")),
+    Check("mean_weight", N_("Mean certainty"), N_("Σ largest weight ÷ calls checked; “none of them” is a weight too")),
+    Check("share_right", N_("Share right"), N_("Calls whose likeliest answer was the truth ÷ calls checked")),
+    Check("error", N_("Calibration error"), N_("Expected calibration error: over ten bins of certainty, Σ (calls of the bin ÷ calls checked) × |mean certainty − share right|. 0 is perfect; up to 0.055 is good")),
+)  # fmt: skip
+INTERVAL = Check(
+    "interval",
+    N_("95 % interval"),
+    N_(
+        "Wilson's score interval of the share right: (p + z²/2n ± z √(p (1 − p)/n + z²/4n²)) ÷ (1 + z²/n) with z = 1.96. A bin with enough calls is off when its mean certainty lies outside; of twenty good bins one does by chance"
+    ),
+)
+OFF = {1: N_("too sure"), 0: N_("fits"), -1: N_("surer than it says")}
+TOO_FEW = N_("too few calls to tell")
+
+
+class Truth(NamedTuple):
+    """A way in which a call's truth becomes known."""
+
+    title: str
+    why: str
+
+
+TRUTHS = {
+    "test": Truth(N_("planned test calls"), N_("a visit marked by skvoz_test=1 was shown the number minutes before it rang")),
+    "click": Truth(N_("taps on a number nobody else had"), N_("it rang within 15 s of the tap, and nobody else had held that number for 14 days")),
+    "form": Truth(N_("forms with the caller's phone"), N_("a form, letter or message with the same phone within 30 days, by a visitor who was shown that number")),
+}  # fmt: skip

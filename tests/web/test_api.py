@@ -15,6 +15,7 @@ import redis.asyncio
 from aiohttp import web
 
 from tests import make
+from tests.tracker.known import Known
 from tracker import config, contacts, sites, tokens
 from tracker import db as database
 from tracker.reports import rollup
@@ -397,6 +398,49 @@ async def test_the_channel_report_shows_what_was_told(door: Api) -> None:
     assert body["formulas"]["romi"] == "(Revenue − Cost) ÷ Cost"
     for query in ("level=galaxy", "since=2026-11-03&until=2026-11-02", "since=x"):
         assert (await door.ask(f"channels?{query}"))[0] == 400
+
+
+async def test_calibration_shows_weights_against_known_truths(door: Api) -> None:
+    known = Known(door.pool, door.site)
+    number = make.number(1)
+    await known.visit(NOON, number, test=True)
+    call = await known.call(NOON + timedelta(minutes=1), number)
+    weight = await door.pool.fetchval(
+        "SELECT certainty FROM contacts WHERE id = $1", call
+    )
+
+    status, body = await door.ask("calibration?site=acme&pool=main&month=2026-11")
+
+    assert status == 200
+    found = msgspec.convert(body, api_shapes.Calibration)
+    assert (found.pool, found.calls, found.checked, found.right) == ("main", 1, 1, 1)
+    assert found.mean_weight == round(weight, 4)
+    assert found.ece == pytest.approx(1 - weight, abs=1e-4)
+    assert (found.kinds.test, found.kinds.click, found.kinds.form) == (1, 0, 0)
+    (one,) = found.bins
+    assert (one.low, one.high, one.calls, one.enough, one.off) == (0.9, 1, 1, False, 0)
+    assert one.interval_low == pytest.approx(0.2065, abs=1e-4)
+    assert [(load.name, load.too_small) for load in found.pools] == [("main", False)]
+
+
+async def test_calibration_of_an_empty_month_has_no_error_to_tell(door: Api) -> None:
+    status, body = await door.ask("calibration?month=2025-01")
+
+    assert status == 200
+    assert (body["pool"], body["checked"], body["ece"], body["bins"]) == (
+        None, 0, None, [],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [("month=2026-13", "month"), ("month=x", "month"), ("pool=nobody", "pool")],
+)
+async def test_a_calibration_that_makes_no_sense_names_its_field(
+    door: Api, query: str, field: str
+) -> None:
+    status, body = await door.ask(f"calibration?{query}")
+    assert (status, body["error"]["field"]) == (400, field)
 
 
 # The description ----------------------------------------------------------------------

@@ -200,6 +200,16 @@ async def _weighed(
 # Pools that are too small ----------------------------------------------------------------
 
 
+async def too_small(
+    db: database.Db, site: Site, number: str | None, *, at: datetime
+) -> bool:
+    """Whether the pool of that number had too few for its visits in the week before."""
+    dialled = site.numbers.get(number or "")
+    if dialled is None or dialled.kind != "dynamic" or dialled.pool is None:
+        return False
+    return (await crowd(db, site.id, dialled.pool, at=at)).too_small
+
+
 async def crowd(
     db: database.Db, site_id: int, pool: pools.Pool, *, at: datetime
 ) -> Crowd:

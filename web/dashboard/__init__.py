@@ -5,6 +5,7 @@ from aiohttp import web
 from web import keys
 from web.dashboard import (
     assets,
+    calibration,
     channels,
     contact,
     costs,
@@ -37,6 +38,7 @@ def routes() -> list[web.RouteDef]:
         web.get("/{site}/channels", guarded(channels.show)),
         web.get("/{site}/channels.csv", guarded(channels.export)),
         web.get("/{site}/numbers", guarded(numbers.show)),
+        web.get("/{site}/numbers/calibration", guarded(calibration.show)),
         web.get("/{site}/costs", guarded(costs.show)),
         web.post("/{site}/costs", guarded(costs.enter)),
         web.get("/{site}/health", guarded(health.show)),

@@ -10,6 +10,7 @@ from aiohttp import web
 from tracker import contacts, deliveries, dossier, errors, journeys
 from tracker.calls import Recording
 from tracker.journeys import Contact, Deal, Visit
+from tracker.reports import calibration
 from web.dashboard import why
 from web.dashboard.view import View
 
@@ -66,6 +67,9 @@ async def show(view: View) -> web.Response:
         steps=[(_kind(step), step) for step in journey.steps],
         owed=await _deliveries(view, contact.id),
         recordings=recordings(contact),
+        too_small=await calibration.too_small(
+            view.db, site, contact.number, at=contact.at
+        ),
     )
 
 

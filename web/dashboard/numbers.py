@@ -9,6 +9,7 @@ from aiohttp import web
 
 from numberpool import lending, pools
 from tracker import dossier, health
+from tracker.reports import calibration
 from web import keys
 from web.dashboard.view import View
 
@@ -57,6 +58,11 @@ async def show(view: View) -> web.Response:
             [one.session for state in states for one in state.held if one.session],
         ),
         calls=await health.last_calls(view.db, site.id, at=view.at),
+        crowded={
+            one.id
+            for one in site.pools
+            if (await calibration.crowd(view.db, site.id, one, at=view.at)).too_small
+        },
     )
 
 
