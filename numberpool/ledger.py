@@ -195,7 +195,7 @@ async def sign(db: sql.Db, signs: Sequence[Sign]) -> None:
             SELECT site_id, session_id, pool_id,
                    max(at) FILTER (WHERE NOT gone) AS signed,
                    max(at) FILTER (WHERE pinged) AS pinged,
-                   min(at) FILTER (WHERE seen AND target IN ('', number)) AS seen,
+                   min(at) FILTER (WHERE (seen OR clicked) AND target IN ('', number)) AS seen,
                    max(at) FILTER (WHERE clicked AND target IN ('', number)) AS clicked,
                    max(at) FILTER (WHERE gone) AS gone
               FROM held JOIN told USING (site_id, session_id)
@@ -204,7 +204,7 @@ async def sign(db: sql.Db, signs: Sequence[Sign]) -> None:
         UPDATE leases
            SET last_sign_at = greatest(last_sign_at, signed),
                pinged_at = greatest(pinged_at, pinged),
-               seen_at = least(seen_at, seen, clicked),
+               seen_at = least(seen_at, seen),
                clicked_at = greatest(clicked_at, clicked),
                left_at = greatest(left_at, gone)
           FROM news
@@ -274,7 +274,10 @@ async def rebuild(pool_of_db: sql.Pool, redis: Redis, pool: Pool, at: datetime) 
         )
         numbers = await _numbers(db, pool)
         sessions = await _live_sessions(db, pool, at)
-        now = fingerprint(tuple((one.position, one.number) for one in numbers))
+        now = fingerprint(
+            ((one.position, one.number) for one in numbers),
+            {one.number for one in numbers if one.resting},
+        )
         done = await lending.load(
             redis,
             pool.id,
@@ -297,7 +300,7 @@ async def _numbers(db: sql.Db, pool: Pool) -> list[lending.Held]:
     """The pool's numbers with their two clocks and their current holders."""
     rows = await db.fetch(
         """
-        SELECT numbers.position, numbers.number,
+        SELECT numbers.position, numbers.number, numbers.resting,
                holder.session_id AS session, holder.visitor_id AS visitor,
                coalesce(holder.shared, false) AS shared,
                holder.last_sign_at AS last_sign,

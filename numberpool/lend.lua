@@ -8,6 +8,8 @@
 -- state   hash  epoch, server, numbers, old, changed: what is loaded, and where
 -- live    zset  numbers not known to be idle, by the current holder's last sign of life
 -- free    zset  idle numbers, by the last sign of life of a holder that had seen it
+--         A number the owner lets rest is in neither, nor is it anybody's in `owner`: who
+--         holds it keeps it, and nobody is lent it anew.
 -- sign    hash  member -> last sign of life of the current holder
 -- seen    hash  member -> last sign of life of any holder that had seen it
 -- holder  hash  member -> "session visitor shared" of the current holder
@@ -64,8 +66,11 @@ local function sign_of_life(member, session, moment, has_seen)
     local when = at(moment)
     if holder_of(member) == session and moment > clock(clocks[1]) then
         call('HSET', sign, member, when)
-        call('ZADD', live, when, member)
-        call('ZREM', free, member)
+        if call('ZREM', free, member) == 1 then
+            call('ZADD', live, when, member)
+        else
+            call('ZADD', live, 'XX', when, member) -- a resting number is in neither
+        end
     end
     if has_seen == '1' and moment > clock(call('HGET', seen, member)) then
         call('HSET', seen, member, when)
@@ -184,7 +189,7 @@ local function loaded()
 end
 
 -- ARGV 5..: epoch, fingerprint, fingerprint still accepted or '', how many numbers; for each
--- number: member, sign, seen, holder or ''; then for each session: session,
+-- number: member, sign, seen, holder or '', resting '0'/'1'; then for each session: session,
 -- member, seen, shared.
 -- Answers 1, or 0 when a newer epoch is loaded already.
 local function load()
@@ -194,18 +199,19 @@ local function load()
     call('DEL', state, live, free, sign, seen, holder, owner, place)
     local count = tonumber(ARGV[8])
     for n = 1, count do
-        local base = 8 + (n - 1) * 4
+        local base = 8 + (n - 1) * 5
         local member, last_sign, last_seen, held = ARGV[base + 1], ARGV[base + 2], ARGV[base + 3], ARGV[base + 4]
+        local rests = ARGV[base + 5] == '1'
         call('HSET', place, string.match(member, ':(.+)$'), member)
         call('HSET', sign, member, last_sign)
         call('HSET', seen, member, last_seen)
-        call('ZADD', live, last_sign, member)
+        if not rests then call('ZADD', live, last_sign, member) end
         if held ~= '' then
             call('HSET', holder, member, held)
-            call('HSET', owner, string.match(held, '^%S+ (%S+)'), member)
+            if not rests then call('HSET', owner, string.match(held, '^%S+ (%S+)'), member) end
         end
     end
-    for base = 8 + count * 4, #ARGV - 1, 4 do
+    for base = 8 + count * 5, #ARGV - 1, 4 do
         remember_session(ARGV[base + 1], epoch, ARGV[base + 2], ARGV[base + 3], ARGV[base + 4])
     end
     call('HSET', state, 'epoch', epoch, 'server', server(), 'numbers', ARGV[6], 'old', ARGV[7], 'changed', at(now))

@@ -87,6 +87,7 @@ class Held:
     shared: bool
     last_sign: datetime | None  # of the current holder
     last_seen: datetime | None  # of any holder that had seen it
+    resting: bool = False  # not lent anew; told when loading, unknown in a snapshot
 
     def idle(self, at: datetime) -> bool:
         """Whether it can be given to somebody else at once."""
@@ -177,6 +178,7 @@ async def load(
             f"{one.session.hex} {one.visitor.hex} {int(one.shared)}"
             if one.session and one.visitor
             else "",
+            int(one.resting),
         ]
     for live in sessions:
         if live.number in member:

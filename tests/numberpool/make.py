@@ -37,7 +37,10 @@ async def load(valkey, pool: Pool, *, epoch: int = 1, accepted: str = "") -> boo
         valkey,
         pool.id,
         epoch=epoch,
-        numbers=[held(position, number) for position, number in pool.numbers],
+        numbers=[
+            held(position, number, resting=number in pool.resting)
+            for position, number in pool.numbers
+        ],
         sessions=[],
         fingerprint=pool.fingerprint,
         accepted=accepted,
@@ -45,7 +48,7 @@ async def load(valkey, pool: Pool, *, epoch: int = 1, accepted: str = "") -> boo
     )
 
 
-def held(position: int, number: str) -> lending.Held:
+def held(position: int, number: str, *, resting: bool = False) -> lending.Held:
     return lending.Held(
         position=position,
         number=number,
@@ -54,4 +57,5 @@ def held(position: int, number: str) -> lending.Held:
         shared=False,
         last_sign=None,
         last_seen=None,
+        resting=resting,
     )

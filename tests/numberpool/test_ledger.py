@@ -1,11 +1,14 @@
 """The leases on record: what may be shown, what is known of it, and the live state made anew."""
 
 import asyncio
+import itertools
 import random
 from datetime import timedelta
 
 import pytest
 import redis.asyncio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from numberpool import ledger, lending
 from tests.numberpool import make
@@ -197,6 +200,56 @@ async def test_processes_that_sign_for_the_same_sessions_do_not_block_each_other
     assert (await lease(pool, 7)).pinged_at == NOON + 9 * MINUTE
 
 
+told = st.builds(
+    dict,
+    at=st.integers(-300, 3000).map(lambda seconds: NOON + timedelta(seconds=seconds)),
+    pinged=st.booleans(),
+    seen=st.booleans(),
+    clicked=st.booleans(),
+    left=st.booleans(),
+    number=st.sampled_from(["", make.number(0), make.number(1)]),
+)
+_sessions = itertools.count(5000, 2)
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)  # fmt: skip
+@given(st.data(), st.lists(told, min_size=1, max_size=8))
+async def test_beats_in_any_order_and_any_number_of_times_give_the_same_ledger(
+    db, data, signs
+):
+    lent = await set_up(db, name=f"pool{next(_sessions)}")
+    once, often = (n := next(_sessions)), n + 1
+    await ledger.grant(db, [grant(lent, once), grant(lent, often)])
+    shuffled = data.draw(
+        st.permutations(signs + data.draw(st.lists(st.sampled_from(signs))))
+    )
+
+    await ledger.sign(db, [sign(once, **one) for one in signs])
+    before = await lease(db, often)
+    for one in shuffled:
+        await ledger.sign(db, [sign(often, **one)])
+        after = await lease(db, often)
+        assert never_shorter(before, after)
+        before = after
+
+    names = ("last_sign_at", "seen_at", "clicked_at", "pinged_at", "left_at")
+    same = [
+        [getattr(await lease(db, n), name) for name in names] for n in (once, often)
+    ]
+    assert same[0] == same[1]
+
+
+def never_shorter(before, after):
+    """No later word takes back a sign of life, or makes a number seen later."""
+    later = ("last_sign_at", "clicked_at", "pinged_at", "left_at")
+    return all(
+        getattr(before, name) is None or getattr(before, name) <= getattr(after, name)
+        for name in later
+    ) and (before.seen_at is None or before.seen_at >= after.seen_at)
+
+
 async def test_the_leases_of_several_sessions_are_read_together(db):
     pool = await set_up(db)
     await ledger.grant(db, [grant(pool, 1), grant(pool, 2, position=1)])
@@ -350,6 +403,31 @@ async def test_numbers_that_are_added_and_retired_take_effect_at_once(pool, valk
     assert (await visit(pool, valkey, left, 3, NOON + HOUR)).number == make.number(1)
     kept = await lend(valkey, left, 1, NOON + HOUR, keep=make.number(0))
     assert kept.number == make.number(0)  # his page still shows it
+
+
+async def test_a_number_rests_and_wakes_with_its_holder_and_its_clocks(pool, valkey):
+    lent = await set_up(pool)
+    await ledger.rebuild(pool, valkey, lent, NOON)
+    await visit(pool, valkey, lent, 1, NOON, reading=True)
+    await pool.execute("UPDATE numbers SET resting = true WHERE position = 0")
+    rested = make.pool(id=lent.id, resting=frozenset({make.number(0)}))
+    with pytest.raises(lending.NotLoaded):
+        await lend(valkey, rested, 1, NOON + MINUTE)
+    await ledger.rebuild(pool, valkey, rested, NOON + MINUTE)
+
+    assert (await lend(valkey, rested, 1, NOON + MINUTE)).number == make.number(0)
+    later = NOON + HOUR
+    assert (await visit(pool, valkey, rested, 2, later)).number == make.number(1)
+    assert (await visit(pool, valkey, rested, 3, later)).number is None
+    # A process that has not heard yet does not lend it either.
+    assert (await lend(valkey, lent, 4, NOON + 2 * MINUTE)).number is None
+    held = await lending.snapshot(valkey, rested)
+    assert held[0].session == make.session(1)
+    assert held[0].last_seen == NOON + MINUTE
+
+    await pool.execute("UPDATE numbers SET resting = false")
+    await ledger.rebuild(pool, valkey, lent, later)
+    assert (await visit(pool, valkey, lent, 5, later)).number == make.number(0)
 
 
 async def test_a_process_that_never_hears_does_not_rebuild_for_ever(pool, valkey):

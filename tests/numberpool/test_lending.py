@@ -239,6 +239,33 @@ async def test_a_pool_without_numbers_lends_none(valkey):
     assert (await desk.reveal(1, 1)).number is None
 
 
+async def test_a_resting_number_is_lent_to_nobody_anew(valkey):
+    desk = await desk_of(valkey, 2, resting=frozenset({make.number(0)}))
+    assert await desk.visit(1, 0) == 1
+    assert await desk.visit(2, 1) is None
+    shared = await desk.reveal(2, 2)
+    assert position(shared) == 1 and shared.shared
+
+
+async def test_a_pool_whose_numbers_all_rest_lends_none(valkey):
+    desk = await desk_of(valkey, 1, resting=frozenset({make.number(0)}))
+    assert await desk.visit(1, 0) is None
+    assert (await desk.reveal(1, 1)).number is None
+
+
+async def test_whoever_holds_a_number_that_rests_keeps_it_but_his_next_session_does_not(
+    valkey,
+):
+    desk = await desk_of(valkey, 2, resting=frozenset({make.number(0)}))
+    kept = await desk.lend(1, 0, keep=make.number(0), reading=True)
+    assert position(kept) == 0 and not kept.fresh
+    await desk.sign(1, 10, seen=True)
+    assert await desk.visit(1, 20) == 0
+    await desk.visit(2, 21)
+    assert await desk.visit(3, 22) is None  # signs of its holder did not wake it
+    assert await desk.visit(4, 400, visitor=1) == 1
+
+
 async def test_what_the_ledger_says_is_kept_even_if_the_live_state_forgot(desk):
     kept = await desk.lend(1, 0, keep=make.number(1))
     assert position(kept) == 1 and not kept.fresh

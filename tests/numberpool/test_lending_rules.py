@@ -1,92 +1,16 @@
 """The script against the rules written down plainly, over random traffic."""
 
 import itertools
-from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from numberpool import lending
+from numberpool import allocation, lending
 from tests.numberpool import make
 
-NEVER = float("-inf")
 _pool_ids = itertools.count(1000)
-
-
-@dataclass
-class Number:
-    """One number as the rules see it."""
-
-    last_sign: float = NEVER
-    last_seen: float = NEVER
-    session: int | None = None
-    visitor: int | None = None
-    shared: bool = False
-
-
-@dataclass
-class Held:
-    number: int
-    shared: bool
-    seen: bool = False
-
-
-@dataclass
-class Rules:
-    """Section "Allocation" of the method, in the plainest Python there is."""
-
-    size: int
-    share: bool
-    late: str
-    rest: int
-    numbers: list[Number] = field(default_factory=list)
-    held: dict[int, Held] = field(default_factory=dict)
-
-    def __post_init__(self):
-        self.numbers = [Number() for _ in range(self.size)]
-
-    def want(self, session, visitor, reading, now):
-        """(number or None, shared)"""
-        if session not in self.held:
-            n, shared = self.choose(visitor, reading, now)
-            if n is None:
-                return None, False
-            one = self.numbers[n]
-            one.session, one.visitor, one.shared = session, visitor, shared
-            one.last_sign = now
-            self.held[session] = Held(n, shared)
-        self.sign(session, reading, now)
-        return self.held[session].number, self.held[session].shared
-
-    def choose(self, visitor, reading, now):
-        idle = [n for n, one in enumerate(self.numbers) if now - one.last_sign > 150]
-        for n, one in enumerate(self.numbers):
-            if one.visitor == visitor:
-                return n, one.shared and n not in idle
-        best = min(idle, key=lambda n: self.numbers[n].last_seen, default=None)
-        if reading or self.late == "never":
-            if best is None and self.share and self.size:
-                return min(
-                    range(self.size), key=lambda n: self.numbers[n].last_sign
-                ), True
-            return best, False
-        if best is None or self.late == "always":
-            return None, False
-        rested = now - self.numbers[best].last_seen >= self.rest
-        return (best if rested else None), False
-
-    def sign(self, session, seen, now):
-        held = self.held.get(session)
-        if held is None:
-            return
-        held.seen = held.seen or seen
-        one = self.numbers[held.number]
-        if one.session == session:
-            one.last_sign = now
-        if held.seen:
-            one.last_seen = now
-
+FOREVER = allocation.NEVER
 
 SESSIONS, VISITORS = 12, 5
 session_numbers = st.integers(0, SESSIONS - 1)
@@ -104,18 +28,21 @@ traffic = st.lists(st.one_of(wants, wants, signs, steps, steps, cuts), max_size=
 )  # fmt: skip
 @given(
     traffic,
-    st.integers(0, 4),
+    st.lists(st.booleans(), max_size=4),
     st.booleans(),
     st.sampled_from(["peak", "peak", "always", "never"]),
     st.sampled_from([0, 0, 200, 5000]),
 )
 async def test_the_script_does_what_the_rules_say(
-    valkey, actions, size, share, late, rest
+    valkey, actions, resting, share, late, rest
 ):
+    """`resting`: of each number; for the rules the resting ones are not there."""
     terms = dict(share=share, late=late, rest=rest)
-    pool = make.pool(size, id=next(_pool_ids), **terms)
+    awake = [n for n, rests in enumerate(resting) if not rests]
+    asleep = frozenset(make.number(n) for n, rests in enumerate(resting) if rests)
+    pool = make.pool(len(resting), id=next(_pool_ids), resting=asleep, **terms)
     await make.load(valkey, pool)
-    rules = Rules(size=size, **terms)
+    rules = allocation.Allocator(len(awake), **terms)
     now = 0
     batch = []
 
@@ -134,10 +61,13 @@ async def test_the_script_does_what_the_rules_say(
         ]
         loans = await lending.lend(valkey, asked, make.at(now))
         for (session, reading), loan in zip(batch, loans, strict=True):
-            n, shared = rules.want(session, session % VISITORS, reading, now)
-            expected = None if n is None else make.number(n)
-            assert (loan.number, loan.shared) == (expected, shared)
-            assert loan.fresh == (n is not None)
+            held = rules.want(session, session % VISITORS, now, reading=reading)
+            if held is None:
+                assert (loan.number, loan.shared, loan.fresh) == (None, False, False)
+            else:
+                expected = make.number(awake[held.number])
+                assert (loan.number, loan.shared) == (expected, held.shared)
+                assert loan.fresh
         batch.clear()
 
     for action in [*actions, ("cut",)]:
@@ -151,23 +81,92 @@ async def test_the_script_does_what_the_rules_say(
                 now += seconds
             case ("sign", session, seen):
                 await settle()
-                rules.sign(session, seen, now)
-                sign = lending.Sign(
-                    pool_id=pool.id, session=make.session(session), at=make.at(now), seen=seen
-                )  # fmt: skip
-                await lending.touch(valkey, [sign])
+                rules.sign(session, now, seen=seen)
+                await lending.touch(valkey, [sign(pool, session, now, seen=seen)])
 
-    for held, one in zip(
-        await lending.snapshot(valkey, pool), rules.numbers, strict=True
-    ):
-        session = None if one.session is None else make.session(one.session)
-        assert (held.session, held.shared) == (session, one.shared)
-        assert held.last_sign == moment(one.last_sign)
-        assert held.last_seen == moment(one.last_seen)
+    snapshot = await lending.snapshot(valkey, pool)
+    assert len(snapshot) == len(resting)
+    for n, place in enumerate(awake):
+        held, session = snapshot[place], rules.holder[n]
+        assert held.session == (None if session is None else make.session(session))
+        assert held.shared == rules.shared[n]
+        assert held.last_sign == moment(rules.last_sign[n])
+        assert held.last_seen == moment(rules.last_seen[n])
+
+
+def sign(pool, session, seconds, *, seen):
+    return lending.Sign(
+        pool_id=pool.id, session=make.session(session), at=make.at(seconds), seen=seen
+    )
 
 
 def moment(seconds):
-    return None if seconds == NEVER else make.at(seconds)
+    return None if seconds == FOREVER else make.at(seconds)
+
+
+late_signs = st.tuples(
+    st.just("late"), session_numbers, st.booleans(), st.integers(0, 2000)
+)
+
+
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)  # fmt: skip
+@given(
+    st.lists(st.one_of(wants, wants, signs, late_signs, steps), max_size=50),
+    st.integers(1, 4),
+    st.booleans(),
+    st.sampled_from(["peak", "always", "never"]),
+)
+async def test_no_living_holders_number_goes_to_another_unmarked_and_no_clock_goes_back(
+    valkey, actions, size, share, late
+):
+    pool = make.pool(size, id=next(_pool_ids), share=share, late=late)
+    await make.load(valkey, pool)
+    now = 0
+    shown = {}  # session -> (number, shared)
+    holder = {}  # number -> the session it was shown to last
+    signed = {}  # session -> its latest sign of life
+    clocks = {}
+    for action in actions:
+        match action:
+            case ("step", seconds):
+                now += seconds
+            case ("sign", session, seen):
+                await lending.touch(valkey, [sign(pool, session, now, seen=seen)])
+                signed[session] = now
+            case ("late", session, seen, ago):  # a beat that was long under way
+                await lending.touch(valkey, [sign(pool, session, now - ago, seen=seen)])
+                signed[session] = max(signed.get(session, now - ago), now - ago)
+            case ("want", session, reading):
+                want = lending.Want(
+                    pool=pool,
+                    session=make.session(session),
+                    visitor=make.visitor(session % VISITORS),
+                    reading=reading,
+                )
+                (loan,) = await lending.lend(valkey, [want], make.at(now))
+                if session in shown:
+                    assert (loan.number, loan.shared) == shown[session]
+                elif loan.number is not None:
+                    before = holder.get(loan.number)
+                    if before is not None and now - signed[before] <= 150:
+                        assert loan.shared or before % VISITORS == session % VISITORS
+                    assert share or not loan.shared
+                    shown[session] = (loan.number, loan.shared)
+                    holder[loan.number] = session
+                signed[session] = now
+        for held in await lending.snapshot(valkey, pool):
+            sign_before, seen_before = clocks.get(held.number, (None, None))
+            same_holder = held.session == clocks.get((held.number, "holder"))
+            assert not same_holder or never_back(sign_before, held.last_sign)
+            assert never_back(seen_before, held.last_seen)
+            clocks[held.number] = (held.last_sign, held.last_seen)
+            clocks[held.number, "holder"] = held.session
+
+
+def never_back(before, after):
+    return before is None or (after is not None and after >= before)
 
 
 @pytest.mark.parametrize("size", [1, 3, 40])
@@ -186,7 +185,7 @@ async def test_a_number_whose_holder_is_alive_goes_to_another_only_as_shared(
         (loan,) = await lending.lend(valkey, [want], make.at(now))
         if loan.number is None:
             continue
-        before, sign = alive.get(loan.number, (None, NEVER))
+        before, sign = alive.get(loan.number, (None, FOREVER))
         if before not in (None, visitor) and now - sign <= 150:
             assert loan.shared
             shared_ones += 1

@@ -12,14 +12,21 @@ import redis.asyncio
 from aiohttp import ClientResponse, test_utils
 
 from tests import make, outage
-from tracker import config, ids
+from tracker import config, connections, ids, provision
 from tracker import db as database
 from web import app, keys
 
 AD = "https://acme.example/?utm_source=yandex&utm_medium=cpc&yclid=123"
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
 ORIGIN = {"Origin": "https://acme.example"}
 
 Client = test_utils.TestClient[Any, Any]
+
+
+@pytest.fixture
+def proxies() -> str:
+    """Whose word about others is believed."""
+    return ""
 
 
 @pytest.fixture
@@ -29,6 +36,7 @@ async def client(
     redis_url: str,
     valkey: redis.asyncio.Redis,
     tmp_path: Path,
+    proxies: str,
 ) -> AsyncIterator[Client]:
     settings = config.read(
         {
@@ -39,6 +47,7 @@ async def client(
             "SKVOZ_PUBLIC_URL": "https://track.example",
             "SKVOZ_MAIL_DOMAIN": "track.acme.example",
             "SKVOZ_VISIT_PATIENCE_MS": "20000",  # the machine may be busy
+            "SKVOZ_PROXIES": proxies,
         }
     )
     built = app.build(settings, pool, valkey)
@@ -332,3 +341,79 @@ async def test_health_and_metrics(client, database_url):
     assert away.status == 503
     assert client.app is not None
     assert client.app[keys.SETTINGS].mail_domain == "track.acme.example"
+
+
+@pytest.mark.parametrize("proxies", ["127.0.0.0/8", "10.0.0.0/8"])
+async def test_a_region_is_believed_from_a_listed_proxy_alone(pool, client, proxies):
+    text = f"""
+        [site]
+        key = "acme"
+        name = "ACME"
+        domains = ["acme.example"]
+
+        [[pool]]
+        name = "moscow"
+        replaces = ["{make.OWN}"]
+        numbers = ["+74951000001"]
+        target = {{ regions = ["Москва"] }}
+    """
+    async with pool.acquire() as db:
+        await provision.apply_text(
+            db, text, make.SEAL, connections.known(), at=make.NOON
+        )
+    headers = {
+        "X-Region": "Москва",
+        "User-Agent": BROWSER,
+        "X-Forwarded-For": "1.2.3.4",
+    }
+
+    answer = await ask(client, "/v1/visits", visit(), **headers)
+
+    (number,) = (await answer.json())["numbers"]
+    believed = proxies == "127.0.0.0/8"
+    assert number["kind"] == ("dynamic" if believed else "own")
+    details = await pool.fetchval("SELECT details FROM sessions")
+    assert details.get("region") == ("Москва" if believed else None)
+
+
+async def test_numbers_added_retired_and_rested_take_effect_while_the_server_runs(
+    pool, client
+):
+    async def set_up(numbers: list[str], resting: list[str]) -> None:
+        text = f"""
+            [site]
+            key = "acme"
+            name = "ACME"
+            domains = ["acme.example"]
+
+            [[pool]]
+            name = "main"
+            replaces = ["{make.OWN}"]
+            numbers = {json.dumps(numbers)}
+            resting = {json.dumps(resting)}
+        """
+        directory = client.app[keys.DIRECTORY]
+        before = directory.now
+        async with pool.acquire() as db:
+            await provision.apply_text(
+                db, text, make.SEAL, connections.known(), at=make.NOON
+            )
+        async with asyncio.timeout(20):  # told by the database, no later look
+            while directory.now is before:
+                await asyncio.sleep(0.01)
+
+    async def shown(session: str | None = None) -> tuple[str, str]:
+        body = visit(url="https://acme.example/", session=session)
+        told = await (await ask(client, "/v1/visits", body)).json()
+        return told["numbers"][0]["number"], told["session"]
+
+    first, second, third = (make.number(n) for n in (1, 2, 3))
+    await set_up([first], [])
+    number, holder = await shown()
+    assert number == first
+    await set_up([first, second, third], [second])
+    assert (await shown())[0] == third
+    await set_up([first, second], [first])
+    assert (await shown())[0] == second
+    assert await shown(holder) == (first, holder)  # a resting number stays his
+    assert (await shown())[0] == make.OWN
