@@ -12,6 +12,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from tracker import demo_checks
 from tracker import demo_clock as clock
 from tracker import demo_words as words
 from tracker.demo_browsing import Browsing, Visit
@@ -63,7 +64,8 @@ def tell(*, seed: int, since: datetime, until: datetime, zone: ZoneInfo) -> Stor
         teller.calls_from_outside(clock.by_day(teller.rng, day, zone))
     for n in range(STILL_HERE):
         teller.somebody_is_here(until - (20 + 37 * n) * SECOND)
-    told = [one for one in teller.tape if since <= one.at and one.over <= until]
+    tape = [*teller.tape, *demo_checks.calls(seed, since, until, zone)]
+    told = [one for one in tape if since <= one.at and one.over <= until]
     told.sort(key=lambda one: one.at)
     clicks = [(at, way) for at, way in teller.browsing.clicks if since <= at <= until]
     return Story(

@@ -124,6 +124,14 @@ def test_customers_redial_are_called_back_hide_and_write_after_they_have_called(
     )  # fmt: skip
 
 
+def test_the_shop_makes_a_test_call_a_week(story):
+    visits = own_checks(story)
+    tested = [call for call in of(story, Call) if call.line.visit in visits]
+
+    assert len(visits) == len(tested) == WEEKS.days // 7
+    assert len({call.caller for call in tested}) == 1
+
+
 def test_a_third_of_the_customers_get_a_deal_and_it_ends_days_later(story):
     deals: dict[str, list[Deal]] = defaultdict(list)
     for deal in of(story, Deal):
@@ -210,15 +218,24 @@ async def test_everything_told_is_there_and_calls_find_their_session(
     costs = await pool.fetchval("SELECT sum(cost) FROM daily")
 
     assert await pool.fetchval("SELECT count(*) FROM sessions") == told.visits
-    assert visits == told.visits
+    assert visits == told.visits - len(own_checks(told))
     assert sum(kinds.values()) == told.contacts
     assert kinds.keys() == {"call", "email", "form"}
     assert busiest > 1
     assert await pool.fetchval("SELECT count(*) FROM deals") == told.deals > 0
     assert costs == sum((one.amount for one in told.costs), Decimal())
     assert await found_again(pool, told) > 0.6
+    assert await pool.fetchval("SELECT count(*) FROM sessions WHERE test") == len(
+        own_checks(told)
+    )
     held = await lending.snapshot(valkey, site.pools[0])
     assert sum(not one.idle(NOON) for one in held) >= demo_story.STILL_HERE
+
+
+def own_checks(story: Story) -> list[int]:
+    """The visits in which the shop checks its own telephone."""
+    pages = first_pages(story).items()
+    return [visit for visit, page in pages if "skvoz_test=1" in page.url]
 
 
 async def found_again(pool: database.Pool, told: Story) -> float:
