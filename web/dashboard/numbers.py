@@ -24,14 +24,21 @@ class State:
     held: list[lending.Held]
     busy: int
     shared: int
+    resting: int  # idle ones that the owner lets rest
+    misfit: pools.Misfit | None  # why visitors may wonder at its numbers
 
     @property
     def total(self) -> int:
         return len(self.pool.numbers)
 
     @property
+    def idle(self) -> int:
+        return self.total - self.busy - self.resting
+
+    @property
     def share(self) -> float:
-        return min(self.busy / self.total, 1.0) if self.total else 0.0
+        lent = self.total - self.resting
+        return min(self.busy / lent, 1.0) if lent else 0.0
 
 
 async def show(view: View) -> web.Response:
@@ -78,6 +85,8 @@ def state(pool: pools.Pool, held: list[lending.Held], at: datetime) -> State:
         held=rows,
         busy=len(busy),
         shared=sum(one.shared for one in busy),
+        resting=sum(one.idle(at) and one.number in pool.resting for one in rows),
+        misfit=pools.misfit(pool.replaces, (number for _, number in pool.numbers)),
     )
 
 

@@ -56,6 +56,25 @@ async def test_a_site_without_numbers_says_what_to_do_next(
     assert "No tracking numbers yet" in await reading.page(reader, "/acme/numbers")
 
 
+async def test_whom_a_pool_is_for_what_rests_and_what_looks_odd_is_told(
+    reader: Client, world: make.World, server: TestServer
+) -> None:
+    target = {"sources": [{"source": "yandex", "campaign": "k*"}], "traffic": 0.5}
+    await world.db.execute("UPDATE pools SET target = $1", target)
+    await world.db.execute(
+        "UPDATE numbers SET resting = true WHERE number = '+74951000002'"
+    )
+    await world.db.execute(
+        "UPDATE numbers SET number = '+78001000003' WHERE number = '+74951000003'"
+    )
+    await server.app[keys.DIRECTORY].load()
+    text = reading.words(await reading.page(reader, "/acme/numbers"))
+    assert "for yandex / k* · 50%" in text
+    assert "0 busy · 5 idle · 1 resting" in text
+    assert "+7 495 100-00-02 resting" in text
+    assert "of several kinds: +7 495, +7 toll-free." in text
+
+
 def test_a_pool_counts_the_busy_the_idle_and_the_shared() -> None:
     held = [
         lending.Held(
