@@ -6,6 +6,7 @@ Pure; each problem is noted at the place that comes second.
 from collections.abc import Iterable
 
 from numberpool import pools
+from tracker import own_pages
 from tracker.setup import Pool, SetUp
 from tracker.tables import Problems
 from tracker.toml_lines import Path
@@ -33,6 +34,9 @@ def compare(found: SetUp, problems: Problems) -> None:
     for number, path in _replaced(found):
         if number in own:
             problems.add(path, f"{number} is a tracking number: it replaces others")
+    for index, url in enumerate(found.rules.get("crawl", ())):
+        if remedy := own_pages.problem(url, found.domains):
+            problems.add(("site", "crawl", index), remedy)
 
 
 def warnings(found: SetUp) -> list[str]:

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import asyncpg
@@ -37,6 +37,10 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Fal
     beat_seconds: int = 30
     country: str = "RU"  # how local spellings of phones are read
     excluded_referrers: list[str] = []  # payment pages and the like: never a source
+    # Own pages that are read once a day to see whether a tracking number stands in them.
+    crawl: Annotated[list[str], msgspec.Meta(max_length=50)] = []
+    # Expected share of calls attributed rightly, below which the owner is told; 0: never.
+    accuracy_alert: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
