@@ -95,18 +95,18 @@ def count(
     if sessions.since.size:
         clock = _Clock(opening)
         weight = 0.5 ** ((until - sessions.since) / HALF_LIFE)
-        for state, reference, start, end in _stretches(sessions, until):
+        for state, reference, start, end in stretches(sessions, until):
             end = np.minimum(end, np.minimum(until, reference + HORIZON))
             kept = start < end
             if kept.any():
-                row = sessions.source * len(ROWS) + _rows(state, sessions)
+                row = sessions.source * len(ROWS) + rows(state, sessions)
                 _add(
                     found, row[kept], weight[kept], clock, reference[kept], start[kept], end[kept]
                 )  # fmt: skip
     return found.reshape(sources, len(ROWS), BINS)
 
 
-def _stretches(one: Sessions, until: float) -> list[tuple[str, Floats, Floats, Floats]]:
+def stretches(one: Sessions, until: float) -> list[tuple[str, Floats, Floats, Floats]]:
     """Each state with its reference moment, when it began and when it ended."""
     left = np.isfinite(one.left) & (one.left >= one.last_sign)
     end = np.where(left, one.left, one.last_sign + HERE)
@@ -127,7 +127,7 @@ def _stretches(one: Sessions, until: float) -> list[tuple[str, Floats, Floats, F
     ]
 
 
-def _rows(state: str, sessions: Sessions) -> Ints:
+def rows(state: str, sessions: Sessions) -> Ints:
     """The row of each session in that state."""
     if (state, None) in ROW:
         return np.full(sessions.source.shape, ROW[state, None])
