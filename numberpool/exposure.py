@@ -85,9 +85,16 @@ class Sessions:
 
 
 def count(
-    sessions: Sessions, *, until: float, opening: Opening, sources: int
+    sessions: Sessions,
+    *,
+    until: float,
+    opening: Opening,
+    sources: int,
+    after: float = -np.inf,
 ) -> Floats:
     """Seconds by source, row and bin up to `until`, older sessions counting for less.
+
+    With `after`, only seconds from that moment on; of calls before it nothing is known.
 
     The shape is (sources, len(ROWS), BINS); a session of `HALF_LIFE` ago counts half.
     """
@@ -97,6 +104,7 @@ def count(
         weight = 0.5 ** ((until - sessions.since) / HALF_LIFE)
         for state, reference, start, end in stretches(sessions, until):
             end = np.minimum(end, np.minimum(until, reference + HORIZON))
+            start = np.maximum(start, after)
             kept = start < end
             if kept.any():
                 row = sessions.source * len(ROWS) + rows(state, sessions)

@@ -6,7 +6,7 @@ days. Before the first one, the model is that of day one with the noise of the t
 """
 
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from datetime import UTC, tzinfo
 from itertools import count, pairwise
 
@@ -33,10 +33,13 @@ ENOUGH = (
 class Learner:
     """Learns one site's model."""
 
-    def __init__(self, *, timezone: tzinfo = UTC) -> None:
+    def __init__(self, *, timezone: tzinfo = UTC, model: Model | None = None) -> None:
+        """`model` is one to go on from, learned before."""
         self._timezone = timezone
-        self.opening = Opening(timezone=timezone)
-        self.model = day_one(noise=0.0)
+        self.model = model or day_one(noise=0.0)
+        self.opening = Opening(
+            timezone=timezone, workday=self.model.workday, weekend=self.model.weekend
+        )
         self._versions = count(1)
         self._began: float | None = None
         self._shown = 0
@@ -50,6 +53,11 @@ class Learner:
         self._learned_at = float("-inf")
         self._calls: list[float] = []  # moments of all calls
         self._redials: list[tuple[float, float, float]] = []  # moment, gap, weight
+
+    @property
+    def heard(self) -> int:
+        """How many first calls there were."""
+        return self._heard
 
     @property
     def reveals(self) -> bool:
@@ -67,6 +75,26 @@ class Learner:
     def revealed(self) -> None:
         """A reveal or a tel_click came: this site sends them."""
         self._seen += 1
+
+    def recall(
+        self, holdings: Sequence[posterior.Holding], *, at: float, after: float
+    ) -> None:
+        """Sessions of a ledger that is read again, in any order and chunk by chunk.
+
+        They are counted at once, as known at `at`, the moment of the learning to come, and
+        not kept; nothing before `after` counts.
+        """
+        self._shown += len(holdings)
+        self._seen += sum(one.seen_at is not None for one in holdings)
+        for one in holdings:
+            self._sources.setdefault(one.source_id, len(self._sources))
+        first = max(min((one.since for one in holdings), default=at), after)
+        self._began = first if self._began is None else min(self._began, first)
+        counted = self._count(holdings, at, after=after)
+        if self._settled and self._settled[-1][0] == at:
+            before = self._settled.pop()[1]
+            counted[: len(before)] += before
+        self._settled.append((at, counted))
 
     def current(self, at: float) -> Model:
         """The model to weigh a call with, learned anew when that is due."""
@@ -93,7 +121,10 @@ class Learner:
         last = memory.last
         if last is None:
             share = self.opening.rate(at) / max(numbers, 1)
-            self._first_calls.append(learning.seen(answer, at=at, noise_share=share))
+            call = learning.seen(answer, at=at, noise_share=share)
+            for source in call.sources:
+                self._sources.setdefault(source, len(self._sources))
+            self._first_calls.append(call)
             self._heard += 1
         elif last.number == number:
             self._redials.append((at, at - last.at, redial_weight(answer)))
@@ -159,12 +190,19 @@ class Learner:
             self._open = [one for one in self._open if one.last_sign_at >= at - SETTLED]
             self._settled.append((at, self._count(over, at)))
 
-    def _count(self, holdings: list[posterior.Holding], at: float) -> Floats:
+    def _count(
+        self,
+        holdings: Sequence[posterior.Holding],
+        at: float,
+        *,
+        after: float = float("-inf"),
+    ) -> Floats:
         return exposure.count(
             exposure.Sessions.of(holdings, self._sources, reveals=self.reveals),
             until=at,
             opening=self.opening,
             sources=len(self._sources),
+            after=after,
         )
 
     def _exposed(self, at: float) -> Floats:
