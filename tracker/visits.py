@@ -18,7 +18,7 @@ import redis.exceptions
 
 from numberpool import aliases, ledger, lending, phones, pools, targeting
 from tracker import db as database
-from tracker import ids, source_rows, sources, visit_rows
+from tracker import ids, pool_waits, source_rows, sources, visit_rows
 from tracker.sites import Mailbox, Site, Static
 from tracker.together import Together
 
@@ -101,6 +101,7 @@ class Visits:
         self._pool = pool
         self._valkey = valkey
         self._writer = visit_rows.Writer(pool)
+        self.waits = pool_waits.Waits(pool)
         self._mail_domain = mail_domain
         self._together: Together[Visit, Arrival] = Together(
             self._settle, most=BATCH, at_once=AT_ONCE, patience=patience
@@ -155,6 +156,10 @@ class Visits:
             return
         for (step, want), loan in zip(wants, loans, strict=True):
             step.lent(want.pool, loan)
+            asked = step.visit
+            self.waits.note(
+                want.pool, loan, new=step.new, reading=asked.reading, at=asked.at
+            )
 
     async def _loans(
         self, wants: Sequence[lending.Want], at: datetime

@@ -96,6 +96,7 @@ async def _background(app: web.Application) -> AsyncIterator[None]:
     loops: list[Callable[[], Awaitable[None]]] = [
         directory.follow,
         app[collect.BEATS].run,
+        app[collect.VISITS].waits.run,
         partial(_once_set_up, directory, app[collect.FORM_READER].run),
         partial(_once_set_up, directory, app[hooks.READER].run),
         app[hooks.KEEPER].run,

@@ -67,3 +67,6 @@ CREATE TABLE pool_hours (
     PRIMARY KEY (site_id, pool_id, hour)
 );
 CREATE INDEX pool_hours_by_time ON pool_hours (site_id, hour);
+-- The last month has its hours too: its days are counted once more.
+INSERT INTO stale_days (site_id, day)
+SELECT DISTINCT site_id, day FROM daily WHERE day > current_date - 31;
