@@ -2,7 +2,7 @@
 
 A day is always made anew as a whole, from sessions, contacts, leads, deals and costs, in one
 transaction; so a row can never drift from what it was counted from. `refreshing` decides
-when. Days are those of the site's calendar. Contacts count by the weights of the answer that
+when. The hours of number pools are made with their day (`pool_hours`). Days are those of the site's calendar. Contacts count by the weights of the answer that
 is current for them; what no candidate took belongs to source 0, "unknown".
 """
 
@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from tracker import db as database
 from tracker import ids
 from tracker.errors import UnknownAddress
+from tracker.reports import pool_hours
 
 PATIENCE = 600.0  # seconds one day may take: millions of sessions on a slow disk
 DAY = timedelta(days=1)
@@ -127,6 +128,7 @@ async def rebuild_day(db: database.Connection, site_id: int, day: date) -> None:
             ids.floor(end),
             timeout=PATIENCE,
         )
+        await pool_hours.make(db, site_id, start, end, patience=PATIENCE)
 
 
 async def rebuild(
