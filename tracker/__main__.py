@@ -42,7 +42,8 @@ async def work(settings: config.Settings) -> None:
     directory = sites.Directory(pool, seal.of(settings))
     async with wire.session(private_hosts=settings.private_hosts) as http:
         logger.info("worker started")
-        await Worker(pool, directory, http).run(stop)
+        worker = Worker(pool, directory, http, public_url=settings.public_url)
+        await worker.run(stop)
     pool.terminate()
     logger.info("worker stopped")
 

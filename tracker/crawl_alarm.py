@@ -20,6 +20,7 @@ from tracker.sites import Site
 log = logging.getLogger(__name__)
 
 EVERY = timedelta(days=1)
+CLAIM = timedelta(minutes=15)  # longer than one round takes; who dies in it is replaced
 MOST_PAGES = 50
 LONGEST = 300.0  # seconds for all pages of a site together
 PAGE = 60.0  # seconds for one, with its robots.txt and all its redirections
@@ -66,6 +67,9 @@ async def watch(
     readings = await read(site, pages, agent=agent, pause=pause)
     async with pool.acquire() as db, db.transaction():
         await _keep(db, site.id, readings, at)
+        await db.execute(
+            "UPDATE crawls SET due_at = $2 WHERE site_id = $1", site.id, at + EVERY
+        )
         found = await crawled(db, site.id)
         await alerts.settle(db, site, alerts.FOUND, _causes(found, at), at=at)
     log.info("site's pages read", extra={"site": site.id, "count": len(readings)})
@@ -132,7 +136,7 @@ async def crawled(db: database.Db, site_id: int) -> list[Crawled]:
 
 
 async def _claim(db: database.Db, site_id: int, pages: list[str], at: datetime) -> bool:
-    """Whether it is our turn to read them: a day has passed, or others are listed now."""
+    """Whether it is our turn to read them: they are due, or others are listed now."""
     row = await db.fetchrow(
         """
         INSERT INTO crawls AS known (site_id, pages, due_at)
@@ -144,7 +148,7 @@ async def _claim(db: database.Db, site_id: int, pages: list[str], at: datetime) 
         site_id,
         pages,
         at,
-        EVERY,
+        CLAIM,
     )
     return row is not None
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 import aiohttp
 import asyncpg
 
-from tracker import contacts, deal_polling, deliveries, sites, tasks
+from tracker import contacts, crawl, deal_polling, deliveries, sites, tasks, watches
 from tracker import db as database
 from tracker.destinations.wire import Paces
 from tracker.dispatch import Dispatcher
@@ -35,7 +35,10 @@ class Worker:
         pool: database.Pool,
         directory: sites.Directory,
         http: aiohttp.ClientSession,
+        *,
+        public_url: str = "",
     ) -> None:
+        self.agent = crawl.agent(public_url)  # who reads the sites' pages
         self.pool = pool
         self.directory = directory
         self.http = http
@@ -146,6 +149,16 @@ async def abandon(worker: Worker, at: datetime) -> None:
     await deliveries.abandon(worker.pool, at=at)
 
 
+async def watch_figures(worker: Worker, at: datetime) -> None:
+    """Raise and end the alerts that figures tell of."""
+    await watches.figures(worker.pool, worker.directory, at=at)
+
+
+async def watch_pages(worker: Worker, at: datetime) -> None:
+    """Read the sites' own pages, those that list any, once a day."""
+    await watches.pages(worker.pool, worker.directory, agent=worker.agent, at=at)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loop:
     """Something that is done again `period` seconds after it was done."""
@@ -161,6 +174,8 @@ LOOPS = (
     Loop(name="count", run=count, period=2.0),
     Loop(name="poll deals", run=poll_deals, period=15.0),
     Loop(name="tend calls", run=tend_calls, period=15.0),
+    Loop(name="watch figures", run=watch_figures, period=600.0),
+    Loop(name="watch pages", run=watch_pages, period=300.0),
     Loop(name="abandon", run=abandon, period=600.0),
     Loop(name="make partitions", run=make_partitions, period=3600.0),
 )

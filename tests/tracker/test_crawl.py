@@ -256,6 +256,23 @@ async def test_pages_are_read_once_a_day_by_one_worker(pool, site, shop):
     assert shop.paths.count("/contacts") == 2
 
 
+async def test_a_round_that_was_broken_off_is_made_again_soon(pool, site, shop):
+    shop.put("/", CLEAN)
+    await pool.execute(
+        "UPDATE sites SET settings = $1", {"crawl": [shop.url + "/hangs"]}
+    )
+    hanging = asyncio.create_task(watch(pool, await make.found(pool, "acme")))
+    while "/hangs" not in shop.paths:
+        await asyncio.sleep(0.01)
+    hanging.cancel()
+    await asyncio.wait([hanging])
+
+    shop.stop.set()
+    again = await make.found(pool, "acme")
+    assert not await watch(pool, again, 0.001)
+    assert await watch(pool, again, 0.02)
+
+
 async def test_the_alert_keeps_its_beginning_and_ends_when_the_number_is_gone(
     pool, site, shop
 ):
