@@ -3,19 +3,24 @@
 Pure. Takes calls whose truth became known without the answer's help, each with the largest
 weight of its answer ("none of them" included), and sorts them into ten bins. It judges the
 probabilities, not the site: calls that can be checked are easier than the others.
+
+A call that nobody of the site made can seldom be known as such, so among the checked ones the
+answer "none of them" is wrong each time. It counts in the error, but no bin is held to be off
+because of it.
 """
 
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
-from math import fsum, sqrt
+from math import exp, fsum, lgamma, log, sqrt
 from typing import Literal, NamedTuple
 
 BINS = 10
 EDGES = tuple(n / BINS for n in range(BINS + 1))
 ENOUGH = 30  # calls of a bin from which on it can be said to be off
 Z = 1.959963984540054  # of 95 %: the normal distribution's 0.975 quantile
+TAIL = 0.025  # what lies beyond it on each side
 
 
 class Checked(NamedTuple):
@@ -23,6 +28,7 @@ class Checked(NamedTuple):
 
     weight: float  # the answer's largest probability
     right: bool  # whether that was the truth
+    none: bool = False  # the likeliest was "none of them"
 
 
 class Interval(NamedTuple):
@@ -40,6 +46,7 @@ class Bin:
     high: float  # upper edge; included in the last bin only
     calls: int
     right: int
+    none: int  # answered with "none of them"
     mean_weight: float
 
     @property
@@ -52,17 +59,33 @@ class Bin:
         return wilson(self.right, self.calls)
 
     @property
+    def named(self) -> int:
+        """Calls that were laid to a visit: these are judged."""
+        return self.calls - self.none
+
+    @property
     def enough(self) -> bool:
         """Whether there are calls enough to say anything."""
-        return self.calls >= ENOUGH
+        return self.named >= ENOUGH
 
     @property
     def off(self) -> Literal[-1, 0, 1]:
-        """1: surer than it is right; −1: less sure; 0: it fits, or nobody can tell."""
-        low, high = self.interval
-        if not self.enough or low <= self.mean_weight <= high:
+        """1: surer than it is right; −1: less sure; 0: it fits, or nobody can tell.
+
+        Wilson's interval is too narrow for shares near 0 and 1, where most calls are: what
+        lies outside it must also be too rare to come by chance.
+        """
+        if not self.enough:
             return 0
-        return 1 if self.mean_weight > high else -1
+        low, high = wilson(self.right, self.named)
+        if self.mean_weight > high:
+            rare = at_most(self.right, self.named, self.mean_weight) < TAIL
+            return 1 if rare else 0
+        if self.mean_weight < low:
+            wrong = self.named - self.right
+            rare = at_most(wrong, self.named, 1 - self.mean_weight) < TAIL
+            return -1 if rare else 0
+        return 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +101,10 @@ class Calibration:
     @property
     def right(self) -> int:
         return sum(one.right for one in self.bins)
+
+    @property
+    def none(self) -> int:
+        return sum(one.none for one in self.bins)
 
     @property
     def mean_weight(self) -> float | None:
@@ -136,6 +163,24 @@ def wilson(right: int, calls: int) -> Interval:
     )
 
 
+def at_most(times: int, calls: int, chance: float) -> float:
+    """How likely something of that chance happens `times` times or less in so many calls."""
+    if times >= calls or chance <= 0:
+        return 1.0
+    if chance >= 1 or times < 0:
+        return 0.0
+    if times > calls / 2:  # the other side is shorter
+        return 1 - at_most(calls - times - 1, calls, 1 - chance)
+    whole = lgamma(calls + 1)
+    return fsum(
+        exp(
+            whole - lgamma(n + 1) - lgamma(calls - n + 1)
+            + n * log(chance) + (calls - n) * log(1 - chance)
+        )
+        for n in range(times + 1)
+    )  # fmt: skip
+
+
 def _bin(low: float, high: float, checked: list[Checked]) -> Bin:
     mean = fsum(one.weight for one in checked) / len(checked)
     return Bin(
@@ -143,5 +188,6 @@ def _bin(low: float, high: float, checked: list[Checked]) -> Bin:
         high=high,
         calls=len(checked),
         right=sum(one.right for one in checked),
+        none=sum(one.none for one in checked),
         mean_weight=mean,
     )

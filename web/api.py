@@ -373,6 +373,7 @@ def _calibration(
                 high=one.high,
                 calls=one.calls,
                 right=one.right,
+                none=one.none,
                 mean_weight=round(one.mean_weight, 4),
                 share_right=round(one.share_right, 4),
                 interval_low=round(one.interval.low, 4),

@@ -274,11 +274,14 @@ class CalibrationBin(Struct, kw_only=True):
     high: Annotated[float, Meta(description="included in the last bin only")]
     calls: int
     right: int
+    none: Annotated[
+        int, Meta(description="answered with `none of them`: wrong, but not judged")
+    ]
     mean_weight: float
     share_right: float
     interval_low: Annotated[float, Meta(description="Wilson's 95 % interval")]
     interval_high: float
-    enough: Annotated[bool, Meta(description="30 calls or more: the bin can be judged")]
+    enough: Annotated[bool, Meta(description="calls enough to be judged")]
     off: Annotated[
         Literal[-1, 0, 1],
         Meta(description="1: too sure; -1: surer than it says; 0: fits, or too few"),

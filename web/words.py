@@ -206,7 +206,7 @@ INTERVAL = Check(
     "interval",
     N_("95 % interval"),
     N_(
-        "Wilson's score interval of the share right: (p + z²/2n ± z √(p (1 − p)/n + z²/4n²)) ÷ (1 + z²/n) with z = 1.96. A bin with enough calls is off when its mean certainty lies outside; of twenty good bins one does by chance"
+        "Wilson's score interval of the share right: (p + z²/2n ± z √(p (1 − p)/n + z²/4n²)) ÷ (1 + z²/n) with z = 1.96. A bin with enough calls is off when its mean certainty lies outside and chance would bring that in fewer than one of forty cases"
     ),
 )
 OFF = {1: N_("too sure"), 0: N_("fits"), -1: N_("surer than it says")}

@@ -81,6 +81,45 @@ def test_a_bin_that_chance_does_not_explain_is_told_with_its_direction() -> None
     assert [one.low for one in found.off] == [0.2, 0.9]
 
 
+def test_one_wrong_among_the_surest_calls_may_be_chance_though_the_interval_is_missed() -> (
+    None
+):
+    (one,) = calibration.calibrate(many(0.996, 34, 33)).bins
+
+    assert one.mean_weight > one.interval.high
+    assert one.off == 0
+
+
+def test_none_of_them_counts_in_the_error_but_is_held_against_no_bin() -> None:
+    none = [Checked(0.35, False, none=True)] * 60
+
+    found = calibration.calibrate(many(0.35, 30, 11) + none)
+    alone = calibration.calibrate(none)
+
+    assert found.none == 60
+    assert found.error == pytest.approx(0.35 - 11 / 90)
+    assert (found.off, alone.off) == ((), ())
+    assert not alone.bins[0].enough
+
+
+@pytest.mark.parametrize(
+    ("times", "calls", "chance", "likely"),
+    [
+        (33, 34, 0.996, 1 - 0.996**34),
+        (3, 10, 0.5, 0.171875),
+        (6, 10, 0.5, 0.828125),
+        (0, 100, 0.02, 0.98**100),
+        (0, 5, 0.0, 1.0),
+        (4, 5, 1.0, 0.0),
+        (5, 5, 1.0, 1.0),
+    ],
+)
+def test_how_likely_something_happens_that_seldom(
+    times: int, calls: int, chance: float, likely: float
+) -> None:
+    assert calibration.at_most(times, calls, chance) == pytest.approx(likely, abs=1e-6)
+
+
 def test_too_few_calls_are_never_held_against_it() -> None:
     few = calibration.calibrate(many(0.95, calibration.ENOUGH - 1, 0))
     enough = calibration.calibrate(many(0.95, calibration.ENOUGH, 0))

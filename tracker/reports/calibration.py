@@ -125,7 +125,7 @@ def compare(
 
 def _compared(truth: truths.Truth, answer: Answer) -> calibration.Checked:
     if answer.none > answer.weight:  # somebody of the site did call
-        return calibration.Checked(answer.none, False)
+        return calibration.Checked(answer.none, False, none=True)
     if truth.session_id is None:
         right = answer.visitor_id == truth.visitor_id
     else:

@@ -42,22 +42,26 @@ def compared(told: truths.Truth, *answer: object) -> calibration.Checked:
 def test_any_session_of_a_forms_visitor_is_right() -> None:
     anna, boris = uuid4(), uuid4()
 
-    assert compared(truth(anna), uuid4(), anna, 0.7, 0.1) == (0.7, True)
-    assert compared(truth(anna), uuid4(), boris, 0.7, 0.1) == (0.7, False)
+    assert compared(truth(anna), uuid4(), anna, 0.7, 0.1) == (0.7, True, False)
+    assert compared(truth(anna), uuid4(), boris, 0.7, 0.1) == (0.7, False, False)
 
 
 def test_a_click_or_a_test_names_one_session() -> None:
     anna, session = uuid4(), uuid4()
 
-    assert compared(truth(anna, session), session, anna, 0.7, 0.1) == (0.7, True)
-    assert compared(truth(anna, session), uuid4(), anna, 0.7, 0.1) == (0.7, False)
+    assert compared(truth(anna, session), session, anna, 0.7, 0.1) == (0.7, True, False)
+    assert compared(truth(anna, session), uuid4(), anna, 0.7, 0.1) == (
+        0.7,
+        False,
+        False,
+    )
 
 
 def test_none_of_them_is_an_answer_too_and_a_wrong_one() -> None:
     anna = uuid4()
 
-    assert compared(truth(anna), uuid4(), anna, 0.3, 0.6) == (0.6, False)
-    assert compared(truth(anna), None, None, 0.0, 1.0) == (1.0, False)
+    assert compared(truth(anna), uuid4(), anna, 0.3, 0.6) == (0.6, False, True)
+    assert compared(truth(anna), None, None, 0.0, 1.0) == (1.0, False, True)
 
 
 async def test_the_current_answers_are_checked_as_they_were_stored(
