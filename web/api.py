@@ -17,7 +17,7 @@ import msgspec
 from aiohttp import hdrs, web
 
 from numberpool import phones
-from tracker import costs, deals, feed, sources, tags, tokens, views
+from tracker import alerts, costs, deals, feed, sources, tags, tokens, views
 from tracker.errors import (
     BadInput,
     Forbidden,
@@ -36,6 +36,7 @@ LONGEST_WORD = 255  # of a query
 PERIOD = 30  # days of a report that names none
 CRM = "api"  # whose deals these are
 CONTACT_KINDS = ("call", "email", "form", "message")
+ALERT_STATES = ("standing", "ended", "all")
 
 REQUESTS = 3000  # a minute and token
 FAILURES = 60  # refused tokens a minute and peer
@@ -400,6 +401,22 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 4)
 
 
+# Alerts ---------------------------------------------------------------------------------
+
+
+async def get_alerts(request: web.Request) -> web.Response:
+    """What the owner should know."""
+    site = await _asked_site(request)
+    state = _choice(request, "state", ALERT_STATES) or "standing"
+    found = await alerts.listed(
+        request.app[keys.POOL],
+        site.id,
+        ended={"standing": False, "ended": True, "all": None}[state],
+        limit=_limit(request),
+    )
+    return _answer({"items": [alerts.record(one) for one in found]})
+
+
 # What is common -------------------------------------------------------------------------
 
 
@@ -673,6 +690,26 @@ OPERATIONS = (
         handler=post_costs,
         answer=api_shapes.CostsKept,
         body=api_shapes.CostsTold,
+    ),
+    Operation(
+        method="GET",
+        path="/api/v1/alerts",
+        name="listAlerts",
+        summary="What the owner should know: leaked numbers, uncertain calls",
+        about="The latest first. Destinations of kind `webhook` are told each new one as "
+        "`alert.raised`, with the same record.",
+        scope="read",
+        handler=get_alerts,
+        answer=api_shapes.Alerts,
+        parameters=(
+            _SITE,
+            _one_of(
+                "state",
+                "`standing`, if not told: those whose cause goes on",
+                ALERT_STATES,
+            ),
+            _PAGES[1],
+        ),
     ),
     Operation(
         method="GET",

@@ -327,6 +327,43 @@ class Calibration(Struct, kw_only=True):
     pools: list[PoolLoad]
 
 
+# Alerts ---------------------------------------------------------------------------------
+
+
+class Alert(Struct, kw_only=True):
+    """Something the owner should know, from when its cause was found until it is gone."""
+
+    id: str
+    kind: Annotated[
+        str,
+        Meta(
+            description="`leak.called`: a number is called though nobody plausible held it; "
+            "`leak.found`: a number stands in the site's own pages; `accuracy.low`: the calls "
+            "of a pool are attributed too uncertainly"
+        ),
+    ]
+    subject: Annotated[str, Meta(description="the number, or the pool's name")]
+    text: Annotated[str, Meta(description="the same in an English sentence")]
+    since: Instant
+    last_seen: Instant
+    dismissed: Instant | None
+    ended: Annotated[datetime | None, Meta(description="null: its cause goes on")]
+    figures: Annotated[
+        dict[str, Any],
+        Meta(
+            description="`leak.called`: `pool`, `days`, `unexplained` (calls), `expected`, "
+            "`calls` (contacts); `leak.found`: `pages`, `count` (of pages), `own` (the pages' "
+            "own numbers); `accuracy.low`: `day`, `accuracy`, `calls`, `threshold`"
+        ),
+    ]
+
+
+class Alerts(Struct, kw_only=True):
+    """The latest first."""
+
+    items: list[Alert]
+
+
 # Errors ---------------------------------------------------------------------------------
 
 
