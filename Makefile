@@ -4,6 +4,7 @@
 #   make test     all tests; what CI runs
 #   make lint     what the tests do not see: layout, types
 #   make bench    how fast we are against bare servers on this machine
+#   make bench-attribution  how often the right visit is found, against the best possible
 #   make screenshots  the README's pictures anew, from demo data
 
 SHELL := /bin/bash
@@ -35,7 +36,7 @@ apt_install() { \
 };
 endef
 
-.PHONY: help install run test bench screenshots lint browser clean
+.PHONY: help install run test bench bench-attribution screenshots lint browser clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -91,6 +92,9 @@ browser:
 
 bench: install
 	@exec $(BIN)/python -m tests.benchmarks
+
+bench-attribution: install
+	@exec $(BIN)/python -m tests.benchmarks.attribution
 
 screenshots: install browser
 	@exec $(BIN)/python tests/screenshots.py
