@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from redis.asyncio import Redis
-
 from numberpool import db as sql
 from numberpool import lending, posterior
+from numberpool.nodes import Client
 from numberpool.pools import Pool, fingerprint
 
 HORIZON = timedelta(days=14)  # nobody calls later, by the posterior's table
@@ -246,7 +245,7 @@ async def of_session(db: sql.Db, *, site_id: int, session_id: UUID) -> list[Leas
 # The live state, made anew --------------------------------------------------------------
 
 
-async def rebuild(pool_of_db: sql.Pool, redis: Redis, pool: Pool, at: datetime) -> int:
+async def rebuild(pool_of_db: sql.Pool, redis: Client, pool: Pool, at: datetime) -> int:
     """See to it that the pool's live state is loaded and true; its epoch.
 
     Safe to be called by many at once: they queue at the pool's row, and who comes after

@@ -3,10 +3,11 @@
 A batch of wants costs one script call a pool (`lend.lua`, which holds the rules); what is
 lent is true only once the ledger has it. Everything here may be forgotten: a state that is
 missing, half loaded, from before a restart of Valkey or made with other numbers is refused
-with `NotLoaded`, and `ledger.rebuild` makes it anew.
+with `NotLoaded`, and `ledger.rebuild` makes it anew. Valkey may be a cluster: a pool whose node
+is away lends nothing, the others go on.
 """
 
-import hashlib
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,10 +16,12 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from redis.asyncio import Redis
-from redis.exceptions import NoScriptError
 
+from numberpool import nodes
+from numberpool.nodes import Client
 from numberpool.pools import Pool
+
+log = logging.getLogger(__name__)
 
 IDLE = timedelta(seconds=150)  # without a sign of life of its holder a number is idle
 REMEMBER = timedelta(hours=2)  # a session without a sign; the ledger remembers for ever
@@ -30,21 +33,22 @@ NEVER = "-inf"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 
-SCRIPT = resources.files("numberpool").joinpath("lend.lua").read_text(encoding="utf-8")
-SHA = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
+SCRIPT = nodes.Script(
+    resources.files("numberpool").joinpath("lend.lua").read_text(encoding="utf-8")
+)
 _TABLES = ("state", "live", "free", "sign", "seen", "holder", "owner", "place")
 
 
 class NotLoaded(Exception):
     """The live state of these pools is missing or out of date: `ledger.rebuild` them.
 
-    Nothing was lent from them; what was lent from others in the same batch is lent again
-    when the batch is repeated.
+    Nothing was lent from them; `loans` has what was lent from others in the same batch.
     """
 
-    def __init__(self, pools: Sequence[Pool]) -> None:
+    def __init__(self, pools: Sequence[Pool], loans: "Sequence[Loan | None]") -> None:
         super().__init__(f"pools not loaded: {', '.join(str(one.id) for one in pools)}")
         self.pools = tuple(pools)
+        self.loans = list(loans)
 
 
 class Want(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,42 +108,48 @@ class LiveSession:
     shared: bool
 
 
-async def lend(redis: Redis, wants: Sequence[Want], at: datetime) -> list[Loan]:
+async def lend(redis: Client, wants: Sequence[Want], at: datetime) -> list[Loan | None]:
     """Settle the wants in order by the rules of the pool; one loan for each.
 
-    A session gets the same number however often it asks. Raises `NotLoaded`, and what
-    redis raises when Valkey is away.
+    A session gets the same number however often it asks. None: the node of a cluster that
+    keeps this pool is away. Raises `NotLoaded`, and what redis raises when Valkey is away.
     """
     by_pool: dict[int, list[int]] = {}
     for n, want in enumerate(wants):
         by_pool.setdefault(want.pool.id, []).append(n)
     groups = list(by_pool.values())
     calls = [_lend_call([wants[n] for n in group], at) for group in groups]
-    answers = await _run(redis, calls)
-    missing = [
-        wants[group[0]].pool
-        for group, answer in zip(groups, answers, strict=True)
-        if answer is None
-    ]
-    if missing:
-        raise NotLoaded(missing)
-    loans: dict[int, Loan] = {}
+    answers = await nodes.run(redis, SCRIPT, calls)
+    _raise_if_all_failed(answers)
+    loans: list[Loan | None] = [None] * len(wants)
+    missing = []
     for group, answer in zip(groups, answers, strict=True):
-        epoch = int(answer[0])
-        lines = _text(answer[1]).split("\n")
-        for n, line in zip(group, lines, strict=True):
-            number, _, shared = line.partition(" ")
-            loans[n] = Loan(
-                number=number or None,
-                fresh=bool(number) and wants[n].keep is None,
-                shared=shared == "1",
-                epoch=epoch,
-            )
-    return [loans[n] for n in range(len(wants))]
+        pool = wants[group[0]].pool
+        if answer is None:
+            missing.append(pool)
+        elif isinstance(answer, Exception):
+            told = {"pool": pool.id, "error": type(answer).__name__}
+            log.warning("pool not reached", extra=told)
+        else:
+            epoch = int(answer[0])
+            for n, line in zip(group, _text(answer[1]).split("\n"), strict=True):
+                number, _, shared = line.partition(" ")
+                loans[n] = Loan(
+                    number=number or None,
+                    fresh=bool(number) and wants[n].keep is None,
+                    shared=shared == "1",
+                    epoch=epoch,
+                )
+    if missing:
+        raise NotLoaded(missing, loans)
+    return loans
 
 
-async def touch(redis: Redis, signs: Sequence[Sign]) -> None:
-    """Move the clocks of the numbers these sessions hold; unknown sessions are ignored."""
+async def touch(redis: Client, signs: Sequence[Sign]) -> None:
+    """Move the clocks of the numbers these sessions hold; unknown sessions are ignored.
+
+    Raises what redis raises; the signs of pools whose nodes answered are told all the same.
+    """
     by_pool: dict[int, list[Sign]] = {}
     for sign in signs:
         by_pool.setdefault(sign.pool_id, []).append(sign)
@@ -149,11 +159,13 @@ async def touch(redis: Redis, signs: Sequence[Sign]) -> None:
         for one in group:
             arguments += [one.session.hex, millis(one.at), int(one.seen)]
         calls.append(_call("touch", pool_id, group[-1].at, arguments))
-    await _run(redis, calls)
+    for answer in await nodes.run(redis, SCRIPT, calls):
+        if isinstance(answer, Exception):
+            raise answer
 
 
 async def load(
-    redis: Redis,
+    redis: Client,
     pool_id: int,
     *,
     epoch: int,
@@ -188,7 +200,7 @@ async def load(
                 int(live.seen),
                 int(live.shared),
             ]
-    (answer,) = await _run(redis, [_call("load", pool_id, at, arguments)])
+    answer = await _one(redis, _call("load", pool_id, at, arguments))
     return bool(answer)
 
 
@@ -201,16 +213,16 @@ class Loaded:
     fingerprint: str  # of the numbers it was loaded with
 
 
-async def loaded(redis: Redis, pool: Pool, at: datetime) -> Loaded:
+async def loaded(redis: Client, pool: Pool, at: datetime) -> Loaded:
     """What is loaded of this pool, whether or not it can be used."""
     arguments: list[str | int] = [pool.fingerprint, PATIENCE // MILLISECOND]
-    (answer,) = await _run(redis, [_call("loaded", pool.id, at, arguments)])
+    answer = await _one(redis, _call("loaded", pool.id, at, arguments))
     return Loaded(
         epoch=int(answer[0]), usable=bool(answer[1]), fingerprint=_text(answer[2])
     )
 
 
-async def snapshot(redis: Redis, pool: Pool) -> list[Held]:
+async def snapshot(redis: Client, pool: Pool) -> list[Held]:
     """Who holds what now, in the owner's order; empty when nothing is loaded."""
     prefix = _prefix(pool.id)
     async with redis.pipeline(transaction=True) as pipeline:
@@ -246,10 +258,7 @@ def _moment(text: str) -> datetime | None:
     return None if text == NEVER else EPOCH + int(text) * MILLISECOND
 
 
-_Call = tuple[list[str], list[str | int]]
-
-
-def _lend_call(wants: Sequence[Want], at: datetime) -> _Call:
+def _lend_call(wants: Sequence[Want], at: datetime) -> nodes.Call:
     pool = wants[0].pool
     arguments: list[str | int] = [
         pool.fingerprint,
@@ -271,7 +280,7 @@ def _call(
     pool_id: int,
     at: datetime,
     arguments: list[str | int],
-) -> _Call:
+) -> nodes.Call:
     prefix = _prefix(pool_id)
     keys = [prefix + table for table in _TABLES]
     general: list[str | int] = [
@@ -280,29 +289,20 @@ def _call(
         IDLE // MILLISECOND,
         int(REMEMBER.total_seconds()),
     ]
-    return keys, general + arguments
+    return nodes.Call(keys, general + arguments)
 
 
-async def _run(redis: Redis, calls: Sequence[_Call]) -> list[Any]:
-    """The script's answers, all calls in one round trip; taught anew where it is unknown."""
-    answers = await _round(redis, calls)
-    unknown = [n for n, one in enumerate(answers) if isinstance(one, NoScriptError)]
-    if unknown:  # Valkey was restarted, or is new
-        await redis.script_load(SCRIPT)
-        again = await _round(redis, [calls[n] for n in unknown])
-        for n, answer in zip(unknown, again, strict=True):
-            answers[n] = answer
-    for answer in answers:
-        if isinstance(answer, Exception):
-            raise answer
-    return answers
+async def _one(redis: Client, call: nodes.Call) -> Any:
+    (answer,) = await nodes.run(redis, SCRIPT, [call])
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
-async def _round(redis: Redis, calls: Sequence[_Call]) -> list[Any]:
-    async with redis.pipeline(transaction=False) as pipeline:
-        for keys, arguments in calls:
-            pipeline.evalsha(SHA, len(keys), *keys, *arguments)
-        return list(await pipeline.execute(raise_on_error=False))
+def _raise_if_all_failed(answers: Sequence[Any]) -> None:
+    failed = [one for one in answers if isinstance(one, Exception)]
+    if failed and len(failed) == len(answers):
+        raise failed[0]
 
 
 def _prefix(pool_id: int) -> str:

@@ -13,9 +13,8 @@ from datetime import datetime
 from uuid import UUID
 
 import redis.asyncio
-import redis.exceptions
 
-from numberpool import ledger, lending
+from numberpool import ledger, lending, nodes
 from tracker import db as database
 from tracker import ids
 from tracker.sites import Directory
@@ -108,7 +107,7 @@ class Beats:
             ]
         try:
             await lending.touch(self._valkey, signs)
-        except (OSError, TimeoutError, redis.exceptions.RedisError):
+        except nodes.TROUBLE:
             log.warning("signs of life not told: Valkey is away")
 
 

@@ -30,6 +30,7 @@ from tracker import (
     reach,
     seal,
     sites,
+    valkey_client,
 )
 from tracker.demo_tape import Story
 from tracker.errors import Unavailable
@@ -146,7 +147,7 @@ async def _valkey(settings: config.Settings) -> AsyncIterator[redis.asyncio.Redi
             crew = Crew()
             held.push_async_callback(crew.stop)
             url = await engines.start_valkey(crew, settings.data, console.say)
-        client = redis.asyncio.Redis.from_url(url)
+        client = valkey_client.connect(url)
         held.push_async_callback(client.aclose)
         try:
             yield client

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import platformdirs
 
+from tracker import valkey_client
 from tracker.errors import BadInput
 
 Network = IPv4Network | IPv6Network
@@ -54,7 +55,7 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
     mail_domain = reader.text("SKVOZ_MAIL_DOMAIN", "track.localhost").lower()
     settings = Settings(
         database_url=reader.text("DATABASE_URL"),
-        redis_url=reader.text("REDIS_URL"),
+        redis_url=reader.valkey("REDIS_URL"),
         public_url=reader.url("SKVOZ_PUBLIC_URL", f"http://localhost:{http_port}"),
         mail_domain=mail_domain,
         mail_host=reader.text("SKVOZ_MAIL_HOST", f"relay.{mail_domain}").lower(),
@@ -149,6 +150,16 @@ class _Reader:
         text = self.text(name, default)
         if not _HEADER.fullmatch(text):
             self.problems.append(f"{name}: must be a header's name like X-Region")
+        return text
+
+    def valkey(self, name: str) -> str:
+        """The address of a Valkey, a single one or a cluster; empty: the embedded one."""
+        text = self.text(name)
+        try:
+            if text:
+                valkey_client.cluster(text)
+        except BadInput as error:
+            self.problems.append(f"{name}: {error}")
         return text
 
     def networks(self, name: str) -> tuple[Network, ...]:

@@ -16,7 +16,7 @@ import msgspec
 import redis.asyncio
 import redis.exceptions
 
-from numberpool import aliases, ledger, lending, phones, pools, targeting
+from numberpool import aliases, ledger, lending, nodes, phones, pools, targeting
 from tracker import db as database
 from tracker import ids, pool_waits, source_rows, sources, visit_rows
 from tracker.sites import Mailbox, Site, Static
@@ -32,14 +32,8 @@ NOTHING = visit_rows.Known()
 # Whatever is wrong, the visitor is answered.
 STORES_AWAY = (*database.AWAY, asyncpg.PostgresError, redis.exceptions.RedisError)
 
-NOTHING_LENT = (
-    OSError,
-    TimeoutError,
-    redis.exceptions.RedisError,
-    ledger.PoolGone,
-    ledger.Superseded,
-    lending.NotLoaded,
-)
+NOTHING_LENT = nodes.TROUBLE
+NOT_REBUILT = (*NOTHING_LENT, ledger.PoolGone, ledger.Superseded)
 
 
 class Visit(msgspec.Struct, frozen=True, kw_only=True):
@@ -155,21 +149,42 @@ class Visits:
             log.warning("numbers not lent", extra={"error": type(error).__name__})
             return
         for (step, want), loan in zip(wants, loans, strict=True):
-            step.lent(want.pool, loan)
-            asked = step.visit
-            self.waits.note(
-                want.pool, loan, new=step.new, reading=asked.reading, at=asked.at
-            )
+            if loan is not None:
+                step.lent(want.pool, loan)
+                asked = step.visit
+                self.waits.note(
+                    want.pool, loan, new=step.new, reading=asked.reading, at=asked.at
+                )
 
     async def _loans(
         self, wants: Sequence[lending.Want], at: datetime
-    ) -> list[lending.Loan]:
+    ) -> list[lending.Loan | None]:
         try:
             return await lending.lend(self._valkey, wants, at)
         except lending.NotLoaded as missing:
-            for pool in missing.pools:
+            ready = await self._rebuilt(missing.pools, at)
+            loans = missing.loans
+        again = [n for n, want in enumerate(wants) if want.pool.id in ready]
+        try:
+            found = await lending.lend(self._valkey, [wants[n] for n in again], at)
+        except lending.NotLoaded as missing:  # lost anew in the meantime
+            found = missing.loans
+        for n, loan in zip(again, found, strict=True):
+            loans[n] = loan
+        return loans
+
+    async def _rebuilt(self, missing: Sequence[pools.Pool], at: datetime) -> set[int]:
+        """The ids of those pools whose live state could be made anew."""
+        ready = set()
+        for pool in missing:
+            try:
                 await ledger.rebuild(self._pool, self._valkey, pool, at)
-            return await lending.lend(self._valkey, wants, at)
+            except NOT_REBUILT as error:
+                told = {"pool": pool.id, "error": type(error).__name__}
+                log.warning("pool not rebuilt", extra=told)
+            else:
+                ready.add(pool.id)
+        return ready
 
 
 def keep_own(visit: Visit) -> Arrival:

@@ -5,11 +5,10 @@ import logging
 import signal
 import socket
 
-import redis.asyncio
 import uvloop
 from aiohttp import web
 
-from tracker import config, log
+from tracker import config, log, valkey_client
 from tracker import db as database
 from web import app
 
@@ -34,10 +33,8 @@ async def serve(settings: config.Settings) -> None:
     for sign in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(sign, stop.set)
     pool = await database.open_lazily(settings.database_url, most=CONNECTIONS)
-    valkey = redis.asyncio.Redis.from_url(
-        settings.redis_url,
-        socket_timeout=settings.visit_patience * VALKEY_SHARE,
-        socket_connect_timeout=settings.visit_patience * VALKEY_SHARE,
+    valkey = valkey_client.connect(
+        settings.redis_url, patience=settings.visit_patience * VALKEY_SHARE
     )
     runner = web.AppRunner(
         app.build(settings, pool, valkey), access_log=None, shutdown_timeout=SHUTDOWN

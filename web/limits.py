@@ -10,9 +10,9 @@ from datetime import timedelta
 from ipaddress import ip_address
 
 import redis.asyncio
-import redis.exceptions
 from aiohttp import web
 
+from numberpool import nodes
 from tracker import config
 from tracker.errors import TooMany
 from web import keys
@@ -80,7 +80,7 @@ async def hit(
             pipe.incr(name)
             pipe.expire(name, seconds + 1)
             count = int((await pipe.execute())[0])
-    except (OSError, TimeoutError, redis.exceptions.RedisError):
+    except nodes.TROUBLE:
         count = _count_here(key, period)
     if count > most:
         after = timedelta(seconds=seconds - time.time() % seconds)

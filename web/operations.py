@@ -8,11 +8,11 @@ import asyncio
 from collections.abc import Awaitable
 
 import msgspec
-import redis.exceptions
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.process_collector import ProcessCollector
 
+from numberpool import nodes
 from tracker import db as database
 from tracker import queues
 from web import keys
@@ -51,7 +51,7 @@ async def answers(question: Awaitable[object]) -> bool:
     """Whether the store answers in time."""
     try:
         await asyncio.wait_for(question, PATIENCE)
-    except (*database.AWAY, redis.exceptions.RedisError):
+    except (*database.AWAY, *nodes.TROUBLE):
         return False
     return True
 

@@ -225,3 +225,61 @@ TRUTHS = {
     "click": Truth(N_("taps on a number nobody else had"), N_("it rang within 15 s of the tap, and nobody else had held that number for 14 days")),
     "form": Truth(N_("forms with the caller's phone"), N_("a form, letter or message with the same phone within 30 days, by a visitor who was shown that number")),
 }  # fmt: skip
+
+
+# The health of pools --------------------------------------------------------------------
+
+POOL_CHARTS = {
+    "visitors": N_("Visitors"),
+    "use": N_("Numbers in use, %"),
+    "calls": N_("Calls"),
+}
+POOL_SERIES = {
+    "own": N_("a number of their own"),
+    "shared": N_("a shared number"),
+    "blocked": N_("no number"),
+    "utilisation": N_("on average, %"),
+    "busiest": N_("more at the busiest moment, %"),
+    "right": N_("expected to be attributed rightly"),
+    "wrong": N_("expected not to be"),
+}
+POOL_METRICS = (
+    Metric("issued", N_("Issued"), N_("Numbers issued"), N_("Visitors who were lent a number in the period"), "count", 0),
+    Metric("shared", N_("Shared"), N_("Visitors with a shared number"), N_("Of the issued: those lent a number whose holder was still alive, because none was idle. A call to it is divided between them by probability"), "count", -1),
+    Metric("blocked", N_("No number"), N_("Visitors without a number"), N_("Visitors who found no idle number − those of them who were lent one later. Each process counts them in memory and writes them down every few seconds: those of the last seconds before a crash are missing"), "count", -1),
+    Metric("overloaded", N_("Overloaded"), N_("Overloaded"), N_("(Shared + No number) ÷ (Issued + No number)"), "percent", -1),
+    Metric("utilisation", N_("Utilisation"), N_("Utilisation"), N_("Σ of the time each number was in use ÷ (numbers × time). A number is in use from when it is lent until 150 s after its holder's last sign of life"), "percent", 0),
+    Metric("busiest", N_("Busiest"), N_("The busiest moment"), N_("The largest share of the numbers that were in use at one moment"), "percent", -1),
+    Metric("called", N_("Calls"), N_("Calls"), N_("Calls to the pool's numbers; spam, tests and own staff are left out"), "count", 0),
+    Metric("accuracy", N_("Expected accuracy"), N_("Expected accuracy"), N_("Σ over the calls of the larger of the heaviest candidate's weight and the weight of “none of them” ÷ Calls. It holds as far as the Calibration page says"), "percent", 1),
+)  # fmt: skip
+
+
+# Alerts ---------------------------------------------------------------------------------
+
+
+class AlertText(NamedTuple):
+    """What an alert says and advises."""
+
+    title: str
+    detail: str
+    remedy: str
+
+
+ALERTS = {
+    "leak.called": AlertText(
+        N_("%(subject)s is called though no visitor was shown it"),
+        N_("About %(unexplained)s such calls in %(days)s days, where %(expected)s were to be expected."),
+        N_("Search for the number in public: directories, maps, old advertisements, printed matter. Have it replaced there by your own number; until then take it out of the pool, or make it a static number of that source. If these calls are spam, mark them so on their pages and the alarm ends."),
+    ),
+    "leak.found": AlertText(
+        N_("%(subject)s, a tracking number, stands in your own page"),
+        N_("It is written in the HTML of %(page)s (pages with it: %(count)s), so everybody sees it and its calls cannot be told apart."),
+        N_("Write the company's own number in the page's source: the snippet puts the visitor's one in its place. The pages are read again the next day, and the alarm ends by itself."),
+    ),
+    "accuracy.low": AlertText(
+        N_("Calls to the pool %(subject)s are attributed too uncertainly"),
+        N_("On %(day)s only %(accuracy)s of %(calls)s calls are expected to be attributed rightly; your threshold is %(threshold)s."),
+        N_("Add numbers to the pool: the Plan page says how many help how much. The alarm ends after a day above the threshold."),
+    ),
+}  # fmt: skip

@@ -4,6 +4,7 @@ from aiohttp import web
 
 from web import keys
 from web.dashboard import (
+    alerts,
     assets,
     calibration,
     channels,
@@ -14,6 +15,7 @@ from web.dashboard import (
     journal,
     live,
     numbers,
+    pool_health,
     signin,
 )
 from web.dashboard.view import guarded
@@ -39,8 +41,10 @@ def routes() -> list[web.RouteDef]:
         web.get("/{site}/channels.csv", guarded(channels.export)),
         web.get("/{site}/numbers", guarded(numbers.show)),
         web.get("/{site}/numbers/calibration", guarded(calibration.show)),
+        web.get("/{site}/numbers/health", guarded(pool_health.show)),
         web.get("/{site}/costs", guarded(costs.show)),
         web.post("/{site}/costs", guarded(costs.enter)),
+        web.post("/{site}/alerts/dismiss", guarded(alerts.dismiss)),
         web.get("/{site}/health", guarded(health.show)),
         web.post("/{site}/health/read-again", guarded(health.read_again)),
         web.post("/{site}/health/replay", guarded(health.replay)),

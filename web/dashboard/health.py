@@ -1,14 +1,27 @@
 """The health page: what is broken, since when, and the button that mends it."""
 
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from aiohttp import web
 
-from tracker import connections, deliveries, errors, health, inbox, letters
+from tracker import (
+    alerts,
+    connections,
+    crawl_alarm,
+    deliveries,
+    errors,
+    health,
+    inbox,
+    letters,
+)
 from tracker.sites import Connection
 from web import keys, operations
 from web.dashboard.view import View
+
+PAST = timedelta(days=7)  # alerts that ended longer ago are history
+MOST_PAST = 20
 
 
 async def show(view: View) -> web.Response:
@@ -23,10 +36,14 @@ async def show(view: View) -> web.Response:
         "Valkey": await operations.answers(_ping(view)),
     }
     waiting = await health.waiting(view.db, site.id, at=view.at)
+    past = await alerts.ended(view.db, site.id, since=view.at - PAST, limit=MOST_PAST)
     return view.render(
         "health.html",
         tab="health",
         stores=stores,
+        past=past,
+        moment=datetime.fromisoformat,
+        pages=await crawl_alarm.crawled(view.db, site.id),
         unread=unread,
         waiting=waiting,
         counts=counts,
@@ -38,7 +55,7 @@ async def show(view: View) -> web.Response:
         refusals=await health.refusals(view.db, site.id, at=view.at),
         lasts=await health.last_contacts(view.db, site.id),
         well=all(stores.values())
-        and not (unread or waiting or stuck)
+        and not (unread or waiting or stuck or view.notices)
         and not any(one.dead or one.failing for one in counts)
         and not any(state.fault for state in heard.values()),
     )

@@ -4,10 +4,9 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 
-import redis.exceptions
 from aiohttp import web
 
-from numberpool import lending, pools
+from numberpool import lending, nodes, pools
 from tracker import dossier, health
 from tracker.reports import calibration
 from web import keys
@@ -51,7 +50,7 @@ async def show(view: View) -> web.Response:
             held = await asyncio.wait_for(
                 lending.snapshot(view.request.app[keys.REDIS], pool), PATIENCE
             )
-        except (OSError, TimeoutError, redis.exceptions.RedisError):
+        except (*nodes.TROUBLE, TimeoutError):
             away = True
         states.append(state(pool, held, view.at))
     return view.render(

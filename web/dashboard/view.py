@@ -18,10 +18,11 @@ import redis.exceptions
 from aiohttp import web
 from multidict import MultiDict, MultiMapping
 
-from tracker import db, errors, users
+from tracker import alerts, db, errors, users
+from tracker.alerts import Alert
 from tracker.sites import Site
 from web import auth, formats, keys, pages
-from web.dashboard import assets
+from web.dashboard import alert_words, assets
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ class View:
     form: MultiMapping[Any] = field(default_factory=MultiDict)
     nonce: str = field(default_factory=pages.nonce)
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    alerts: list[Alert] = field(default_factory=list)  # of the site, those that stand
 
     @property
     def db(self) -> db.Pool:
@@ -86,6 +88,11 @@ class View:
         return pages.fmt(self.locale, self.site.timezone, self.site.currency)
 
     @property
+    def notices(self) -> list[Alert]:
+        """The alerts that nobody has dismissed."""
+        return [one for one in self.alerts if one.dismissed_at is None]
+
+    @property
     def partial(self) -> bool:
         """Whether htmx asks and takes only a part of the page."""
         return self.request.headers.get("HX-Request") == "true"
@@ -94,6 +101,10 @@ class View:
         """A page's address without the host and without tags, as people know it."""
         parts = urlsplit(url)
         return (parts.path or "/") if parts.scheme else url
+
+    def told(self, alert: Alert) -> alert_words.Told:
+        """What an alert says, in the reader's language."""
+        return alert_words.told(alert, self.fmt, self.say)
 
     def say(self, text: str) -> str:
         """A text of the code in the reader's language."""
@@ -161,6 +172,8 @@ async def _enter(view: View, handler: Handler, *, public: bool) -> web.StreamRes
         view.site = request.app[keys.DIRECTORY].site(key)
         if view.site is None:
             raise errors.UnknownAddress("no such site")
+        if not view.partial:
+            view.alerts = await alerts.standing(view.db, view.site.id)
     response = await handler(view)
     if secret and not response.prepared:
         auth.keep_form_secret(request, response, secret)
