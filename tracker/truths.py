@@ -21,7 +21,7 @@ import asyncpg
 
 from numberpool import ledger, posterior
 from tracker import db as database
-from tracker import matching
+from tracker import ids, matching
 
 Kind = Literal["test", "click", "form"]
 KINDS: tuple[Kind, ...] = ("test", "click", "form")  # the one told first is named
@@ -32,6 +32,7 @@ TEST_WINDOW = timedelta(minutes=10)
 CLICK_WINDOW = timedelta(seconds=15)  # to confirm the dialling, and for it to ring
 FORM_WINDOW = timedelta(days=30)  # before or after; a phone changes hands more slowly
 LONGEST_HOLD = timedelta(days=14)  # a page may stay open for long after it was shown
+LONGEST_VISIT = timedelta(days=1)  # between its beginning and the number it is shown
 CERTAIN_RULES = (matching.SESSION, matching.VISITOR, matching.ALIAS)
 WEIGHED = posterior.RULE.partition("/")[0] + "/%"  # any version of the posterior
 
@@ -107,8 +108,10 @@ def _joined(truths: list[Truth]) -> Truth:
 
 # Each kind ----------------------------------------------------------------------------
 
-# $1 site, $2 since, $3 until, $4 pool or null. What each call is by its own provider and the
-# set-up; never what it was answered.
+# $1 site, $2 since, $3 until, $4 pool or null, $5 the rules. What each call is by its provider
+# and the set-up; never what it was answered. LATERAL with LIMIT 1 in the queries below means:
+# look each one up by its key, never read the whole table; bounds on session ids leave out the
+# partitions of other months.
 _CALLS = """
     WITH called AS MATERIALIZED (
         SELECT c.id, c.at, c.number, c.caller, c.person_id
@@ -143,7 +146,9 @@ async def _tests(
           JOIN leases lease
             ON lease.site_id = $1 AND lease.number = called.number
            AND lease.since <= called.at AND lease.since > called.at - $6::interval
-          JOIN sessions s ON s.site_id = $1 AND s.id = lease.session_id AND s.test
+          JOIN sessions s
+            ON s.site_id = $1 AND s.id = lease.session_id AND s.test
+           AND s.id >= $7::uuid AND s.id < $8::uuid
         """,
         site_id,
         since,
@@ -151,6 +156,8 @@ async def _tests(
         pool_id,
         WEIGHED,
         TEST_WINDOW,
+        ids.floor(since - LONGEST_VISIT),
+        ids.floor(until),
     )
     callers: dict[UUID, set[str | None]] = defaultdict(set)
     for row in rows:
@@ -174,29 +181,42 @@ async def _clicks(
     """
     rows = await db.fetch(
         f"""
-        {_CALLS}
-        SELECT called.id AS contact_id, called.at AS known_at,
-               lease.session_id, lease.visitor_id
-          FROM called
+        {_CALLS},
+        tapped AS MATERIALIZED (
+            SELECT called.*, lease.session_id, lease.visitor_id
+              FROM called
+             CROSS JOIN LATERAL (
+                   SELECT session_id, visitor_id, clicked_at
+                     FROM leases
+                    WHERE site_id = $1 AND number = called.number AND since <= called.at
+                    ORDER BY since DESC
+                    LIMIT 1) AS lease
+              LEFT JOIN LATERAL (
+                   SELECT since
+                     FROM leases
+                    WHERE site_id = $1 AND number = called.number
+                      AND visitor_id <> lease.visitor_id
+                      AND since <= called.at AND since > called.at - $7::interval
+                    ORDER BY since DESC
+                    LIMIT 1) AS other ON true
+             WHERE lease.clicked_at >= called.at - $6::interval AND other.since IS NULL
+        )
+        SELECT tapped.id AS contact_id, tapped.at AS known_at,
+               tapped.session_id, tapped.visitor_id
+          FROM tapped
          CROSS JOIN LATERAL (
-               SELECT session_id, visitor_id, clicked_at
-                 FROM leases
-                WHERE site_id = $1 AND number = called.number AND since <= called.at
-                ORDER BY since DESC
-                LIMIT 1) AS lease
-         WHERE lease.clicked_at >= called.at - $6::interval
-           AND EXISTS (
-               SELECT FROM events e
-                WHERE e.site_id = $1 AND e.session_id = lease.session_id
-                  AND e.type = 'tel_click' AND e.target IN ('', called.number)
-                  AND e.at BETWEEN called.at - $6::interval AND called.at)
-           AND NOT EXISTS (
+               SELECT FROM events
+                WHERE site_id = $1 AND session_id = tapped.session_id
+                  AND type = 'tel_click' AND target IN ('', tapped.number)
+                  AND at BETWEEN tapped.at - $6::interval AND tapped.at
+                LIMIT 1) AS tap
+         WHERE NOT EXISTS (
                SELECT FROM leases other
-                WHERE other.site_id = $1 AND other.number = called.number
-                  AND other.visitor_id <> lease.visitor_id
-                  AND other.since <= called.at
-                  AND other.since > called.at - $7::interval - $8::interval
-                  AND other.last_sign_at > called.at - $7::interval)
+                WHERE other.site_id = $1 AND other.number = tapped.number
+                  AND other.visitor_id <> tapped.visitor_id
+                  AND other.since <= tapped.at - $7::interval
+                  AND other.since > tapped.at - $7::interval - $8::interval
+                  AND other.last_sign_at > tapped.at - $7::interval)
         """,
         site_id,
         since,
@@ -239,9 +259,11 @@ async def _forms(
             ON a.site_id = $1 AND a.contact_id = f.id AND a.rule = f.rule
           JOIN sessions s ON s.site_id = $1 AND s.id = a.session_id
          WHERE EXISTS (
-               SELECT FROM leases lease
-                WHERE lease.site_id = $1 AND lease.number = called.number
-                  AND lease.visitor_id = s.visitor_id
+               SELECT FROM sessions v
+                 JOIN leases lease ON lease.site_id = $1 AND lease.session_id = v.id
+                WHERE v.site_id = $1 AND v.visitor_id = s.visitor_id
+                  AND v.id >= $9::uuid AND v.id < $10::uuid
+                  AND lease.number = called.number
                   AND lease.since <= called.at AND lease.since > called.at - $8::interval)
          GROUP BY called.id, s.visitor_id
         """,
@@ -253,6 +275,8 @@ async def _forms(
         FORM_WINDOW,
         list(CERTAIN_RULES),
         ledger.HORIZON,
+        ids.floor(since - ledger.HORIZON - LONGEST_HOLD),
+        ids.floor(until),
     )
     return [_truth("form", row) for row in rows]
 
