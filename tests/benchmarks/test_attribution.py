@@ -9,6 +9,7 @@ import pytest
 from tests.benchmarks.attribution import (
     answers,
     baselines,
+    kinds,
     lending,
     report,
     scores,
@@ -129,6 +130,28 @@ def test_goals_are_missed_by_the_least_bit():
     assert goal.met
     assert not report.Goal("as much as", 0.1199, 0.12, at_least=True).met
     assert not report.Goal("at most", 0.0301, 0.03).met
+
+
+def test_calls_are_told_apart_by_how_they_came_about():
+    events = [
+        visit(0, "s1"), visit(1, "s2"), Event(10, "reveal", "s1"),
+        call(309.9, "c1", "s1"), call(310, "c2", "s1"), call(320, "c3", "s2"),
+        call(330, "c4", None, 1), visit(340, "s3"), Event(350, "tel_click", "s3"),
+        call(650, "c5", "s3"),
+    ]  # fmt: skip
+
+    assert kinds.of_calls(events) == [
+        "first call, within 5 min", kinds.REDIAL, kinds.UNTOLD, kinds.UNRELATED,
+        "first call, 5 to 30 min",
+    ]  # fmt: skip
+    told = [
+        answer("c1", 0, s1=0.6), answer("c2", 0, s2=0.6), answer("c3", 0, s2=0.3),
+        answer("c4", 1, s1=0.4), answer("c5", None),
+    ]  # fmt: skip
+    assert kinds.right(events, told) == {
+        "first call, within 5 min": [True], kinds.REDIAL: [False], kinds.UNTOLD: [False],
+        kinds.UNRELATED: [True], "first call, 5 to 30 min": [False],
+    }  # fmt: skip
 
 
 # Lending.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
+from tests.benchmarks.attribution import kinds, scores
 from tests.benchmarks.attribution.scores import Score, mean
 from tests.benchmarks.attribution.trial import Trial
 
@@ -66,6 +67,7 @@ def show(console: Console, trials: list[Trial]) -> None:
     whole = "ours" in trials[0].scores
     console.print(_by_shape(trials, whole=whole))
     console.print(_figures(trials))
+    console.print(_by_kind(trials))
     if whole:
         console.print(_goals(trials))
         events = sum(trial.events for trial in trials)
@@ -126,6 +128,36 @@ def _figures(trials: list[Trial]) -> Table:
             values = [getattr(trial.scores[who], figure) for trial in trials]
             cells.append(f"{mean(values):.3f} ({worst(values):.3f})")
         table.add_row(BASELINES.get(who, who), *cells)
+    return table
+
+
+def _by_kind(trials: list[Trial]) -> Table:
+    """Where the difficulty lies, by size of the pool."""
+    sizes = sorted({trial.numbers for trial in trials})
+    who = [name for name in ("ours", "oracle") if name in trials[0].scores]
+    table = Table(
+        title="Right visit, or rightly none, held likeliest", title_justify="left"
+    )
+    table.add_column("call")
+    table.add_column("share of calls", justify="right")
+    for size in sizes:
+        table.add_column(f"N = {size}: {' / '.join(who)}", justify="right")
+    everything = sum(trial.calls for trial in trials)
+    for kind in kinds.KINDS:
+        calls, cells = 0, []
+        for size in sizes:
+            shares = []
+            for name in who:
+                rights = [
+                    one
+                    for trial in trials
+                    if trial.numbers == size
+                    for one in trial.right[name].get(kind, ())
+                ]
+                shares.append(f"{scores.share(rights):.2f}" if rights else "–")
+            calls += len(rights)
+            cells.append(" / ".join(shares))
+        table.add_row(kind, f"{calls / everything:.1%}", *cells)
     return table
 
 

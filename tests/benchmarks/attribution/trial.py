@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tests.benchmarks.attribution import baselines, scores, skvoz
+from tests.benchmarks.attribution import baselines, kinds, scores, skvoz
 from tests.benchmarks.attribution.events import Event
 from tests.benchmarks.attribution.oracle import Oracle
 from tests.benchmarks.attribution.scores import Score
@@ -20,6 +20,7 @@ class Trial:
     events: int
     seconds: float  # that ours took
     scores: dict[str, Score]  # ours, oracle and each rule of thumb
+    right: dict[str, dict[str, list[bool]]]  # the same, by kind of call
 
     @property
     def behind(self) -> float:
@@ -49,4 +50,5 @@ def run(
         events=len(events),
         seconds=seconds,
         scores={name: scores.score(events, each) for name, each in answered.items()},
+        right={name: kinds.right(events, each) for name, each in answered.items()},
     )
