@@ -28,7 +28,7 @@ from typing import Any
 from uuid import UUID
 
 from numberpool import credits, ledger, model, pools
-from tracker import alerts
+from tracker import alerts, views
 from tracker import db as database
 from tracker.alerts import Cause
 from tracker.sites import Site
@@ -170,7 +170,10 @@ def _cause(leak: Leak, pool: pools.Pool, calls: list[Call]) -> Cause:
         "days": PERIOD.days,
         "unexplained": round(leak.unexplained, 1),
         "expected": round(leak.expected, 1),
-        "calls": [str(one.id) for one in telling[-MOST_CALLS:]],
+        "calls": [
+            {"contact": str(one.id), "at": views.instant(one.at)}
+            for one in telling[-MOST_CALLS:]
+        ],
     }
     return Cause(subject=leak.number, since=telling[0].at, figures=figures)
 

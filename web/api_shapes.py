@@ -352,7 +352,7 @@ class Alert(Struct, kw_only=True):
         dict[str, Any],
         Meta(
             description="`leak.called`: `pool`, `days`, `unexplained` (calls), `expected`, "
-            "`calls` (contacts); `leak.found`: `pages`, `count` (of pages), `own` (the pages' "
+            "`calls` (`contact`, `at`); `leak.found`: `pages`, `count` (of pages), `own` (the pages' "
             "own numbers); `accuracy.low`: `day`, `accuracy`, `calls`, `threshold`"
         ),
     ]

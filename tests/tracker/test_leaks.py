@@ -165,7 +165,9 @@ async def test_a_leak_is_told_with_its_number_its_beginning_and_its_calls(pool, 
     (alert,) = await alerts.standing(pool, site.id)
     assert (alert.kind, alert.subject) == ("leak.called", number)
     assert alert.since == NOON - 10 * DAY
-    assert alert.figures["calls"] == [str(id_) for id_ in made]
+    calls = alert.figures["calls"]
+    assert [call["contact"] for call in calls] == [str(id_) for id_ in made]
+    assert calls[0]["at"] == "2026-10-23T12:00:00.000Z"
     assert alert.figures["unexplained"] == 10.8
     assert alert.figures["pool"] == "main"
 
