@@ -4,7 +4,7 @@ The nil session stands for "none of them". A call is credited once: told twice, 
 credit stands.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from numberpool import ledger, posterior
 
 NIL = UUID(int=0)
 LEAST = 0.001  # lighter candidates are not remembered
+PATIENCE = 600.0  # seconds, for very many calls at once
 MOST_VISITORS = 50  # of one phone; a switchboard's outgoing number may have very many
 
 
@@ -28,12 +29,35 @@ async def credit(
     answer: posterior.Answer,
 ) -> None:
     """Remember whom a call was laid to; harmless when told twice."""
-    rows = [(NIL, NIL, answer.none)]
-    rows += [
-        (one.session_id, one.visitor_id, one.weight)
-        for one in answer.candidates
-        if one.weight > LEAST
-    ]
+    await write(
+        db,
+        site_id=site_id,
+        pool_id=pool_id,
+        call_id=call_id,
+        number=number,
+        caller=caller,
+        at=at,
+        none=answer.none,
+        given=[
+            (one.session_id, one.visitor_id, one.weight) for one in answer.candidates
+        ],
+    )
+
+
+async def write(
+    db: sql.Db,
+    *,
+    site_id: int,
+    pool_id: int,
+    call_id: UUID,
+    number: str,
+    caller: str | None,
+    at: datetime,
+    none: float,
+    given: Iterable[tuple[UUID, UUID, float]],
+) -> None:
+    """The same from weights alone, those of (session, visitor, weight)."""
+    rows = [(NIL, NIL, none), *(one for one in given if one[2] > LEAST)]
     await db.execute(
         """
         INSERT INTO credits (site_id, call_id, session_id, visitor_id, pool_id, number,
@@ -51,6 +75,44 @@ async def credit(
         caller,
         at,
         *sql.columns(rows, 3),
+    )
+
+
+async def set_aside(
+    db: sql.Connection, *, site_id: int, call_ids: Sequence[UUID]
+) -> None:
+    """Forget, until the transaction ends, whom these calls were laid to.
+
+    They are then credited anew one after another, each knowing only those before it.
+    """
+    await db.execute(
+        "CREATE TEMPORARY TABLE credits_aside (LIKE credits) ON COMMIT DROP"
+    )
+    await db.execute(
+        """
+        WITH gone AS (
+            DELETE FROM credits WHERE site_id = $1 AND call_id = ANY ($2::uuid[]) RETURNING *
+        )
+        INSERT INTO credits_aside SELECT * FROM gone
+        """,
+        site_id,
+        list(call_ids),
+        timeout=PATIENCE,
+    )
+
+
+async def put_back(
+    db: sql.Connection, *, site_id: int, call_ids: Sequence[UUID]
+) -> None:
+    """Undo `set_aside` and all that was credited to these calls since."""
+    await db.execute(
+        "DELETE FROM credits WHERE site_id = $1 AND call_id = ANY ($2::uuid[])",
+        site_id,
+        list(call_ids),
+        timeout=PATIENCE,
+    )
+    await db.execute(
+        "INSERT INTO credits SELECT * FROM credits_aside", timeout=PATIENCE
     )
 
 

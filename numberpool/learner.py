@@ -59,6 +59,10 @@ class Learner:
         """How many first calls there were."""
         return self._heard
 
+    def knows(self, source: Hashable) -> bool:
+        """Whether a session of that source was shown a number."""
+        return source in self._sources
+
     @property
     def reveals(self) -> bool:
         """Whether the site tells of reveals at all."""

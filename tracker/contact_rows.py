@@ -11,6 +11,8 @@ import asyncpg
 from tracker import db as database
 from tracker import matching, people
 
+PATIENCE = 600.0  # seconds, for very many contacts at once
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
@@ -86,7 +88,7 @@ async def insert(
 async def attribute(
     db: database.Connection, site_id: int, contact_id: UUID, match: matching.Match
 ) -> None:
-    """Write the contact's candidates under the rule that found them."""
+    """Write the contact's candidates under the rule that found them, and their basis."""
     await db.executemany(
         """
         INSERT INTO attributions (site_id, contact_id, rule, n, session_id, source_id, weight, why)
@@ -105,6 +107,84 @@ async def attribute(
             )
             for n, one in enumerate(match.candidates)
         ],
+    )
+    if (basis := match.basis) is not None:
+        await db.execute(
+            """
+            INSERT INTO answers (site_id, contact_id, rule, model, learned_from, noise, none)
+            VALUES ($1, $2, $3, $4, $5, $6, $7)
+            """,
+            site_id,
+            contact_id,
+            match.rule,
+            basis.model,
+            basis.learned_from,
+            basis.noise,
+            basis.none,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """The weights of a stored answer."""
+
+    none: float
+    given: list[tuple[UUID, UUID, float]]  # session, visitor, weight
+
+
+async def answered(
+    db: database.Connection, site_id: int, contact_id: UUID, rule: str
+) -> Answered | None:
+    """The contact's answer by that rule, if it has one."""
+    none = await db.fetchval(
+        "SELECT none FROM answers WHERE site_id = $1 AND contact_id = $2 AND rule = $3",
+        site_id,
+        contact_id,
+        rule,
+    )
+    if none is None:
+        return None
+    rows = await db.fetch(
+        """
+        SELECT a.session_id, s.visitor_id, a.weight
+          FROM attributions a
+          JOIN sessions s ON s.site_id = a.site_id AND s.id = a.session_id
+         WHERE a.site_id = $1 AND a.contact_id = $2 AND a.rule = $3
+        """,
+        site_id,
+        contact_id,
+        rule,
+    )
+    return Answered(none=none, given=[tuple(row) for row in rows])
+
+
+async def use(
+    db: database.Connection,
+    site_id: int,
+    contact_ids: Collection[UUID],
+    rule: str,
+    *,
+    at: datetime,
+) -> None:
+    """Let that rule's answers, written before, be those in force for these contacts."""
+    await db.execute(
+        """
+        UPDATE contacts c
+           SET rule = $3, certainty = new.certainty, source_id = new.source_id, updated_at = $4
+          FROM (SELECT given.id, coalesce(least(best.weight, 1), 0) AS certainty,
+                       best.source_id
+                  FROM unnest($2::uuid[]) AS given (id)
+                  LEFT JOIN LATERAL (
+                       SELECT a.weight, a.source_id FROM attributions a
+                        WHERE a.site_id = $1 AND a.contact_id = given.id AND a.rule = $3
+                        ORDER BY a.n LIMIT 1) AS best ON true) AS new
+         WHERE c.site_id = $1 AND c.id = new.id
+        """,
+        site_id,
+        list(contact_ids),
+        rule,
+        at,
+        timeout=PATIENCE,
     )
 
 

@@ -20,9 +20,9 @@ KEY = "demo"
 NUMBERS = 12
 # Everything of a site, what hangs on it first.
 TABLES = (
-    "alerts", "crawls", "crawled_pages", "pool_waits", "pool_hours",
+    "plans", "alerts", "crawls", "crawled_pages", "pool_waits", "pool_hours",
     "stale_days", "daily", "costs", "deals", "forwards", "remote_ids", "attempts",
-    "deliveries", "letters", "calls", "attributions", "contacts", "leads", "person_keys",
+    "deliveries", "letters", "calls", "models", "answers", "attributions", "contacts", "leads", "person_keys",
     "persons", "refusals", "unread", "inbox", "aliases", "credits", "leases", "events",
     "pages", "sessions", "sources", "tokens", "connection_states",
     "connections", "mailboxes", "numbers", "pools",

@@ -5,14 +5,14 @@ a pool is weighed by the posterior over those who were shown it. Every answer ca
 name and version of the rule that gave it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from numberpool import credits, ledger, model, opening, pools, posterior
+from numberpool import credits, posterior
 from tracker import db as database
-from tracker import ids, source_rows, sources
+from tracker import ids, models, source_rows, sources, weighing
 from tracker.sites import Dialled, Site
 
 STATIC = "static-number/1"
@@ -37,12 +37,23 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """What a call's weights were reckoned with."""
+
+    model: str  # version of the parameters
+    learned_from: int  # first calls they were learned from
+    noise: float  # unrelated calls per second on that number at that moment
+    none: float  # the weight of "none of them"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
     """The candidates, heaviest first; what is missing to 1 is "none of them"."""
 
     rule: str
     candidates: tuple[Candidate, ...] = ()
     test: bool = False  # the heaviest session was marked as a test
+    basis: Basis | None = None  # of a call that was weighed
 
     @property
     def certainty(self) -> float:
@@ -81,16 +92,37 @@ async def of_call(
         return _source(STATIC, dialled.source_id)
     if dialled.kind != "dynamic" or dialled.pool is None:
         return UNKNOWN
-    pool = dialled.pool
-    answer = await _weigh(db, site, pool, dialled.number, call_id, caller, at)
-    await credits.credit(
-        db,
-        site_id=site.id,
-        pool_id=pool.id,
-        call_id=call_id,
+    call = weighing.Call(
+        id=call_id,
+        pool_id=dialled.pool.id,
         number=dialled.number,
         caller=caller,
         at=at,
+    )
+    stored = await models.in_force(db, site.id, at=at)
+    match = await weighed(db, site, call, stored, rule=posterior.RULE)
+    return replace(match, test=await _is_test(db, site.id, match.candidates))
+
+
+async def weighed(
+    db: database.Connection,
+    site: Site,
+    call: weighing.Call,
+    stored: models.Stored | None,
+    *,
+    rule: str,
+) -> Match:
+    """The call by that model (None: as on day one); the weights are credited at once."""
+    learned = stored.model if stored else None
+    answer = await weighing.weigh(db, site, call, learned)
+    await credits.credit(
+        db,
+        site_id=site.id,
+        pool_id=call.pool_id,
+        call_id=call.id,
+        number=call.number,
+        caller=call.caller,
+        at=call.at,
         answer=answer,
     )
     candidates = tuple(
@@ -103,8 +135,13 @@ async def of_call(
         )
         for one in answer.candidates
     )
-    test = await _is_test(db, site.id, candidates)
-    return Match(rule=posterior.RULE, candidates=candidates, test=test)
+    basis = Basis(
+        model=answer.model,
+        learned_from=learned.calls if learned else 0,
+        noise=answer.noise,
+        none=answer.none,
+    )
+    return Match(rule=rule, candidates=candidates, basis=basis)
 
 
 async def of_alias(
@@ -164,39 +201,6 @@ async def of_landing(
         return UNKNOWN  # the last page of a visit we did not see begin
     await source_rows.keep(db, site.id, [landing.source])
     return _source(LANDING, source_rows.source_id(landing.source))
-
-
-async def _weigh(
-    db: database.Connection,
-    site: Site,
-    pool: pools.Pool,
-    number: str,
-    call_id: UUID,
-    caller: str | None,
-    at: datetime,
-) -> posterior.Answer:
-    """The posterior over those who were shown the number, as known at that moment."""
-    numbers = [one for _, one in pool.numbers]
-    busy = await ledger.traffic(db, site_id=site.id, numbers=numbers, at=at)
-    holdings, memory = await credits.evidence(
-        db,
-        site_id=site.id,
-        pool_id=pool.id,
-        number=number,
-        caller=caller,
-        at=at,
-        call_id=call_id,
-    )
-    return posterior.weigh(
-        holdings,
-        number=number,
-        at=at.timestamp(),
-        numbers=len(numbers),
-        memory=memory,
-        model=model.day_one(noise=model.day_one_noise(busy.sessions_per_second)),
-        opening=opening.Opening(timezone=site.timezone),
-        reveals=busy.reveals,
-    )
 
 
 def _source(rule: str, source_id: int) -> Match:

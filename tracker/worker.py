@@ -13,7 +13,17 @@ from datetime import UTC, datetime, timedelta
 import aiohttp
 import asyncpg
 
-from tracker import contacts, crawl, deal_polling, deliveries, sites, tasks, watches
+from tracker import (
+    contacts,
+    crawl,
+    deal_polling,
+    deliveries,
+    lessons,
+    planning,
+    sites,
+    tasks,
+    watches,
+)
 from tracker import db as database
 from tracker.destinations.wire import Paces
 from tracker.dispatch import Dispatcher
@@ -159,6 +169,28 @@ async def watch_pages(worker: Worker, at: datetime) -> None:
     await watches.pages(worker.pool, worker.directory, agent=worker.agent, at=at)
 
 
+async def learn(worker: Worker, at: datetime) -> None:
+    """A new model for each site that has heard enough since its last one."""
+    for site in worker.directory.now.by_id.values():
+        try:
+            await lessons.learn_due(worker.pool, site, at=now())
+        except NOT_NOW:
+            raise
+        except Exception:  # one site's trouble must not keep the others from learning
+            log.exception("site could not be learned from", extra={"site": site.id})
+
+
+async def plan(worker: Worker, _: datetime) -> None:
+    """Make the plans that are asked for, one after the other."""
+    while await planning.answer_next(worker.pool, worker.directory, now=now):
+        pass
+
+
+async def ask_plans(worker: Worker, at: datetime) -> None:
+    """Each pool has a plan of the last day."""
+    await planning.ask_usual(worker.pool, worker.directory, at=at)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loop:
     """Something that is done again `period` seconds after it was done."""
@@ -176,6 +208,9 @@ LOOPS = (
     Loop(name="tend calls", run=tend_calls, period=15.0),
     Loop(name="watch figures", run=watch_figures, period=600.0),
     Loop(name="watch pages", run=watch_pages, period=300.0),
+    Loop(name="learn", run=learn, period=300.0),
+    Loop(name="plan", run=plan, period=1.0),
+    Loop(name="ask plans", run=ask_plans, period=600.0),
     Loop(name="abandon", run=abandon, period=600.0),
     Loop(name="make partitions", run=make_partitions, period=3600.0),
 )
