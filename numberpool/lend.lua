@@ -23,11 +23,14 @@ local seen, holder, owner, place = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
 local SESSIONS = string.match(KEYS[1], '^(.*})') .. ':s:'
 
 local verb = ARGV[1]
-local now = tonumber(ARGV[2])
+local now_text = ARGV[2]
+local now = tonumber(now_text)
 local idle_after = tonumber(ARGV[3]) -- ms without a sign of life
 local remember = ARGV[4] -- seconds a session is remembered after its last sign of life
 
 local call = redis.call
+local SWEEP = 500 -- numbers that fall idle at once; the rest is seen to by the next batches
+local MANY = 2000 -- arguments of one command; Lua's stack takes some thousands
 
 local function clock(text)
     if text == '-inf' then return -math.huge end
@@ -36,6 +39,13 @@ end
 
 local function at(ms)
     return string.format('%.0f', ms)
+end
+
+-- One command for as many arguments as go; calls one by one cost several times more.
+local function many(command, key, arguments)
+    for first = 1, #arguments, MANY do
+        call(command, key, unpack(arguments, first, math.min(first + MANY - 1, #arguments)))
+    end
 end
 
 -- A server that was started anew may hold a state from before its last writes.
@@ -60,11 +70,12 @@ local function holder_of(member)
     return string.match(text, '^(%S+) (%S+) (%d)$')
 end
 
-local function sign_of_life(member, session, moment, has_seen)
-    local clocks = call('HMGET', sign, member)
-    if not clocks[1] then return end -- retired since
-    local when = at(moment)
-    if holder_of(member) == session and moment > clock(clocks[1]) then
+-- `when`: the moment as it was told
+local function sign_of_life(member, session, when, has_seen)
+    local last_sign = call('HGET', sign, member)
+    if not last_sign then return end -- retired since
+    local moment = tonumber(when)
+    if holder_of(member) == session and moment > clock(last_sign) then
         call('HSET', sign, member, when)
         if call('ZREM', free, member) == 1 then
             call('ZADD', live, when, member)
@@ -81,20 +92,23 @@ end
 -- Numbers whose holder gave no sign of life for long enough go from live to free.
 local function sweep()
     local bound = '(' .. at(now - idle_after)
-    local idle = call('ZRANGEBYSCORE', live, '-inf', bound)
-    for _, member in ipairs(idle) do
-        call('ZADD', free, call('HGET', seen, member), member)
+    local idle = call('ZRANGEBYSCORE', live, '-inf', bound, 'LIMIT', 0, SWEEP)
+    if #idle == 0 then return end
+    local clocks, moved = call('HMGET', seen, unpack(idle)), {}
+    for n, member in ipairs(idle) do
+        moved[2 * n - 1], moved[2 * n] = clocks[n], member
     end
-    if #idle > 0 then call('ZREMRANGEBYSCORE', live, '-inf', bound) end
+    many('ZADD', free, moved)
+    call('ZREMRANGEBYRANK', live, 0, #idle - 1)
 end
 
 local function show(member, session, visitor, shared)
     local _, before = holder_of(member)
-    if call('HGET', owner, before) == member then call('HDEL', owner, before) end
+    if before ~= '' and call('HGET', owner, before) == member then call('HDEL', owner, before) end
     call('HSET', holder, member, session .. ' ' .. visitor .. ' ' .. shared)
     call('HSET', owner, visitor, member)
-    call('HSET', sign, member, at(now))
-    call('ZADD', live, at(now), member)
+    call('HSET', sign, member, now_text)
+    call('ZADD', live, now_text, member)
     call('ZREM', free, member)
 end
 
@@ -154,7 +168,7 @@ local function lend()
             local shown_now = has_seen == 'new'
             if reading == '1' then has_seen = '1' elseif shown_now then has_seen = '0' end
             remember_session(session, epoch, member, has_seen, shared)
-            if not shown_now or has_seen == '1' then sign_of_life(member, session, now, has_seen) end
+            if not shown_now or has_seen == '1' then sign_of_life(member, session, now_text, has_seen) end
             answers[#answers + 1] = string.match(member, ':(.+)$') .. ' ' .. shared
         else
             answers[#answers + 1] = ' 0'
@@ -170,12 +184,12 @@ local function touch()
     local known_here = 0
     for n = 1, (#ARGV - 4) / 3 do
         local base = 4 + (n - 1) * 3
-        local session, moment, now_seen = ARGV[base + 1], tonumber(ARGV[base + 2]), ARGV[base + 3]
+        local session, when, now_seen = ARGV[base + 1], ARGV[base + 2], ARGV[base + 3]
         local member, has_seen, shared = recall_session(session, epoch)
         if member then
             if now_seen == '1' then has_seen = '1' end
             remember_session(session, epoch, member, has_seen, shared)
-            sign_of_life(member, session, moment, has_seen)
+            sign_of_life(member, session, when, has_seen)
             known_here = known_here + 1
         end
     end
@@ -198,23 +212,39 @@ local function load()
     if loaded and tonumber(loaded) >= tonumber(epoch) then return 0 end
     call('DEL', state, live, free, sign, seen, holder, owner, place)
     local count = tonumber(ARGV[8])
+    local places, signs, seens, lives, frees, holders, owners = {}, {}, {}, {}, {}, {}, {}
+    local function add(list, one, other)
+        list[#list + 1] = one
+        list[#list + 1] = other
+    end
     for n = 1, count do
         local base = 8 + (n - 1) * 5
         local member, last_sign, last_seen, held = ARGV[base + 1], ARGV[base + 2], ARGV[base + 3], ARGV[base + 4]
         local rests = ARGV[base + 5] == '1'
-        call('HSET', place, string.match(member, ':(.+)$'), member)
-        call('HSET', sign, member, last_sign)
-        call('HSET', seen, member, last_seen)
-        if not rests then call('ZADD', live, last_sign, member) end
-        if held ~= '' then
-            call('HSET', holder, member, held)
-            if not rests then call('HSET', owner, string.match(held, '^%S+ (%S+)'), member) end
+        add(places, string.match(member, ':(.+)$'), member)
+        add(signs, member, last_sign)
+        add(seens, member, last_seen)
+        if held ~= '' then add(holders, member, held) end
+        if not rests then
+            if held ~= '' then add(owners, string.match(held, '^%S+ (%S+)'), member) end
+            if now - clock(last_sign) > idle_after then
+                add(frees, last_seen, member)
+            else
+                add(lives, last_sign, member)
+            end
         end
     end
+    many('HSET', place, places)
+    many('HSET', sign, signs)
+    many('HSET', seen, seens)
+    many('HSET', holder, holders)
+    many('HSET', owner, owners)
+    many('ZADD', live, lives)
+    many('ZADD', free, frees)
     for base = 8 + count * 5, #ARGV - 1, 4 do
         remember_session(ARGV[base + 1], epoch, ARGV[base + 2], ARGV[base + 3], ARGV[base + 4])
     end
-    call('HSET', state, 'epoch', epoch, 'server', server(), 'numbers', ARGV[6], 'old', ARGV[7], 'changed', at(now))
+    call('HSET', state, 'epoch', epoch, 'server', server(), 'numbers', ARGV[6], 'old', ARGV[7], 'changed', now_text)
     return 1
 end
 
