@@ -8,11 +8,12 @@ visitors short, which changes nothing that an owner would do.
 
 import asyncio
 import logging
-from datetime import datetime
+from uuid import UUID
 
 from numberpool import lending
 from numberpool.pools import Pool
 from tracker import db as database
+from tracker import ids
 
 log = logging.getLogger(__name__)
 
@@ -31,21 +32,31 @@ class Waits:
         self._counts: dict[Key, list[int]] = {}
 
     def note(
-        self, pool: Pool, loan: lending.Loan, *, new: bool, reading: bool, at: datetime
+        self,
+        pool: Pool,
+        loan: lending.Loan,
+        *,
+        session: UUID,
+        new: bool,
+        reading: bool,
     ) -> None:
         """Take notice of what a session was lent; `new` at its first visit.
+
+        All is counted in the quarter in which the session began: so those who were served
+        later are among those who waited then.
 
         Where everybody waits for the reveal (`late = "always"`), having none before it is
         no want: there only those count who had none when they were about to read it.
         """
         if loan.number is not None:
             if loan.fresh and not new and pool.late != "always":
-                self._add(pool, at, 1)  # had none until now
+                self._add(pool, session, 1)  # had none until now
         elif (reading if pool.late == "always" else new) and pool.numbers:
-            self._add(pool, at, 0)
+            self._add(pool, session, 0)
 
-    def _add(self, pool: Pool, at: datetime, place: int) -> None:
-        key = pool.site_id, pool.id, int(at.timestamp()) // QUARTER
+    def _add(self, pool: Pool, session: UUID, place: int) -> None:
+        began = int(ids.moment(session).timestamp())
+        key = pool.site_id, pool.id, began // QUARTER
         counts = self._counts.get(key)
         if counts is None:
             if len(self._counts) >= MOST:

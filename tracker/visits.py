@@ -151,9 +151,12 @@ class Visits:
         for (step, want), loan in zip(wants, loans, strict=True):
             if loan is not None:
                 step.lent(want.pool, loan)
-                asked = step.visit
                 self.waits.note(
-                    want.pool, loan, new=step.new, reading=asked.reading, at=asked.at
+                    want.pool,
+                    loan,
+                    session=step.session,
+                    new=step.new,
+                    reading=step.visit.reading,
                 )
 
     async def _loans(

@@ -72,6 +72,15 @@ async def test_who_is_lent_one_at_the_reveal_was_served(pool, door):
     assert await counted(door, pool) == [(1, 1)]
 
 
+async def test_who_is_served_later_counts_where_he_waited(pool, door):
+    site = await make.site(pool, numbers=1)
+    await come(door, site)
+    late = await come(door, site)
+    at = make.NOON + 16 * MINUTE
+    await come(door, site, session=late, reading=True, at=at)
+    assert await counted(door, pool) == [(1, 1)]
+
+
 async def test_where_nothing_is_shared_the_reveal_serves_nobody(pool, door):
     site = await make.site(pool, numbers=1, share=False)
     await come(door, site)

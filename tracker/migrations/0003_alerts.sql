@@ -44,8 +44,8 @@ CREATE TABLE pool_waits (
     site_id int NOT NULL,
     pool_id bigint NOT NULL,
     quarter timestamptz NOT NULL,
-    waited  int NOT NULL DEFAULT 0, -- found no idle number
-    served  int NOT NULL DEFAULT 0, -- of all that waited, those who were lent one later
+    waited  int NOT NULL DEFAULT 0, -- sessions that began then and found no idle number
+    served  int NOT NULL DEFAULT 0, -- of them, those that were lent one later
     PRIMARY KEY (site_id, pool_id, quarter)
 );
 
@@ -59,7 +59,7 @@ CREATE TABLE pool_hours (
     issued       int NOT NULL,    -- visitors who were lent a number
     shared       int NOT NULL,    -- of them, while its holder was still alive
     waited       int NOT NULL,    -- visitors who found no idle number
-    served       int NOT NULL,    -- of all that waited, those who were lent one later
+    served       int NOT NULL,    -- of them, those who were lent one later
     most_busy    int NOT NULL,    -- numbers in use at the busiest moment
     busy_seconds double precision NOT NULL, -- of all numbers together
     called       int NOT NULL,    -- calls

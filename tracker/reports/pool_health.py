@@ -20,7 +20,7 @@ class Hour:
     issued: int = 0  # visitors who were lent a number
     shared: int = 0  # of them, while its holder was still alive
     waited: int = 0  # visitors who found no idle number
-    served: int = 0  # of all that waited, those who were lent one later
+    served: int = 0  # of them, those who were lent one later
     most_busy: int = 0
     busy_seconds: float = 0.0
     called: int = 0
@@ -60,15 +60,14 @@ class Health:
 def health(hours: Iterable[Hour], *, seconds: float) -> Health:
     """The hours together; `seconds` is how long they are, counted or not."""
     rows = list(hours)
-    # Who is served in a later hour waited in an earlier one: only sums can be compared.
-    waited = sum(one.waited for one in rows)
     size = max((one.numbers for one in rows), default=0)
     busy = sum(one.busy_seconds for one in rows)
     return Health(
         issued=sum(one.issued for one in rows),
         shared=sum(one.shared for one in rows),
-        waited=waited,
-        blocked=max(waited - sum(one.served for one in rows), 0),
+        waited=sum(one.waited for one in rows),
+        # Who is lent a number on a later page may not have asked for one before.
+        blocked=sum(max(one.waited - one.served, 0) for one in rows),
         called=sum(one.called for one in rows),
         right_calls=sum(one.right_calls for one in rows),
         busiest=max(

@@ -247,7 +247,7 @@ async def test_making_a_day_leaves_other_days_and_sites_alone(pool, story):
 
 def test_figures_follow_their_formulas():
     rows = [
-        Hour(hour=NOON, numbers=4, issued=10, shared=2, waited=6, served=1, most_busy=4,
+        Hour(hour=NOON, numbers=4, issued=10, shared=2, waited=6, served=4, most_busy=4,
              busy_seconds=7200, called=3, right_calls=2.0),
         Hour(hour=NOON + HOUR, numbers=4, issued=6, waited=0, served=3, most_busy=1,
              busy_seconds=0, called=1, right_calls=0.9),
