@@ -111,8 +111,10 @@ def make(
     found: dict[int, Size] = {}
 
     def tried(numbers: int) -> Size:
-        found[numbers] = stage.size(numbers, plan)
-        told(min(len(found) / (len(sizes) + MOST_STEPS), 1.0))
+        def part() -> None:
+            told(min(len(found) / (len(sizes) + MOST_STEPS), 1.0))
+
+        found[numbers] = stage.size(numbers, plan, part)
         return found[numbers]
 
     for numbers in sizes:
@@ -171,8 +173,8 @@ class _Stage:
             visits, traffic.model, traffic.opening, reveals=traffic.reveals
         )
 
-    def size(self, numbers: int, plan: Plan) -> Size:
-        """Rehearse a pool of so many numbers."""
+    def size(self, numbers: int, plan: Plan, told: Callable[[], None]) -> Size:
+        """Rehearse a pool of so many numbers; `told` is called at each step."""
         traffic = self._traffic
         lent = rehearsal.lend(
             self._visits,
@@ -183,6 +185,7 @@ class _Stage:
         )
         score = rehearsal.Score()
         for turn in self._turns:
+            told()
             self._answering.score(lent, turn, score, since=traffic.since)
         own, shared, blocked = _shares(lent, self._visits, traffic.since)
         right = score.right / max(score.callers + score.unrelated, 1)

@@ -137,6 +137,11 @@ class Formats:
             return f"{hours}:{minutes:02}:{seconds:02}"
         return f"{minutes}:{seconds:02}"
 
+    def span(self, seconds: int | float) -> str:
+        """`10 minutes`, `4 hours`: a length of time in its own unit."""
+        length = timedelta(seconds=seconds)
+        return dates.format_timedelta(length, locale=self.locale, threshold=1)
+
     def phone(self, number: str | None) -> str:
         """An E.164 number as people read it."""
         return phones.display(number) if number else NONE

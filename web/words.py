@@ -255,6 +255,29 @@ POOL_METRICS = (
 )  # fmt: skip
 
 
+# How many numbers ----------------------------------------------------------------------
+
+PLANNED = (
+    Check("own", N_("Own number"), N_("Visits shown a number that was idle ÷ visits")),
+    Check("shared", N_("Shared"), N_("Visits shown a number whose holder was still there, because none was idle ÷ visits")),
+    Check("blocked", N_("No number"), N_("Visits shown none until they ended ÷ visits")),
+    Check("erlang", N_("Erlang B"), N_("Share of visits that find no idle number in the busiest hour: B(0) = 1, B(k) = A·B(k−1) ÷ (k + A·B(k−1)) with the load A = visits of the hour × (mean visible seconds + 150) ÷ 3600. It tells when a pool is hopelessly small, not how many callers are found")),
+    Check("found", N_("Found"), N_("Drawn calls whose visit is ranked first ÷ drawn calls made by visits, also by those shown no number. Calls are drawn from the rates the site has learned and go to the number their visit was shown")),
+    Check("right", N_("Right"), N_("Drawn calls whose likeliest answer is the truth ÷ all drawn calls; those no visit led to count too, and “none of them” is an answer")),
+    Check("error", N_("Calibration error"), N_("Expected calibration error: over ten bins of certainty, Σ (calls of the bin ÷ calls checked) × |mean certainty − share right|. 0 is perfect; up to 0.055 is good")),
+    Check("wrong_calls", N_("Wrong calls a month"), N_("Calls of 30 days × (1 − Right); the real calls, as many more or fewer as the visits promise")),
+    Check("loss", N_("Misplaced a month"), N_("Wrong calls a month × what a contact is worth: revenue ÷ contacts of the last 90 days, or cost ÷ contacts where no revenue is known. It is the money whose source is told wrongly")),
+)  # fmt: skip
+NOT_PLANNED = {
+    "traffic": N_("Times of all visits: a number above 0 and up to 20. It was left out."),
+    "source": N_("A source is like yandex/cpc, its times a number above 0 and up to 20. It was left out."),
+    "rest": N_("Rest: from 0 to 86400 seconds. It was left out."),
+    "share": N_("Sharing is on or off. It was left out."),
+    "late": N_("When to wait is always, peak or never. It was left out."),
+    "goal": N_("The goal is a percentage between 0 and 100. It was left out."),
+}  # fmt: skip
+
+
 # Alerts ---------------------------------------------------------------------------------
 
 

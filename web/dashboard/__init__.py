@@ -15,6 +15,7 @@ from web.dashboard import (
     journal,
     live,
     numbers,
+    plan,
     pool_health,
     signin,
 )
@@ -40,6 +41,7 @@ def routes() -> list[web.RouteDef]:
         web.get("/{site}/channels", guarded(channels.show)),
         web.get("/{site}/channels.csv", guarded(channels.export)),
         web.get("/{site}/numbers", guarded(numbers.show)),
+        web.get("/{site}/numbers/plan", guarded(plan.show)),
         web.get("/{site}/numbers/calibration", guarded(calibration.show)),
         web.get("/{site}/numbers/health", guarded(pool_health.show)),
         web.get("/{site}/costs", guarded(costs.show)),
