@@ -145,7 +145,8 @@
       grid: { left: 8, right: 8, top: few ? 64 : 40, bottom: 4, outerBoundsMode: "same", containLabel: true },
       legend: { type: "scroll", top: 0, left: 0, itemWidth: 12, itemHeight: 10, textStyle: { color: colour("--ink") }, pageTextStyle: { color: colour("--muted") } },
       tooltip: { trigger: "axis", renderMode: "richText", axisPointer: { type: "shadow" }, backgroundColor: colour("--surface"), borderColor: colour("--line"), textStyle: { color: colour("--ink") } },
-      xAxis: { type: "category", data: told.days, ...axis, splitLine: { show: false }, axisTick: { show: false } },
+      // Of very many bars the first and the last label would be cut off at the edge.
+      xAxis: { type: "category", data: told.days, ...axis, axisLabel: { ...axis.axisLabel, ...(told.days.length > 60 && { alignMinLabel: "left", alignMaxLabel: "right" }) }, splitLine: { show: false }, axisTick: { show: false } },
       yAxis: { type: "value", minInterval: 1, ...axis },
       series: told.series.map((one) => ({
         name: one.name, type: "bar", stack: "all", barMaxWidth: 28, data: one.values,
