@@ -25,7 +25,7 @@ from numberpool.sizing import Advice, Plan, Question, Size
 
 MONTH = 30.0  # days
 ENOUGH_CALLS = 1200  # drawn for each size, in as many repetitions as that takes …
-MOST_TIMES = 20
+MOST_TIMES = 100
 MOST_CALLS = 3000  # … and answered: of more the latest
 MOST_SHIFT = 900.0  # seconds that the copy of a visit comes sooner or later
 MOST_STEPS = 4  # sizes tried besides, to find the one to advise
