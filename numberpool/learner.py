@@ -77,7 +77,7 @@ class Learner:
         self._sources.setdefault(holding.source_id, len(self._sources))
 
     def revealed(self) -> None:
-        """A reveal or a tel_click came: this site sends them."""
+        """A reveal came: this site sends them (a click alone shows nothing of that)."""
         self._seen += 1
 
     def recall(

@@ -136,7 +136,7 @@ class Replay:
                 holding.left_at = at
             return
         reading = event.type != "ping"
-        if reading:
+        if event.type == "reveal":
             self.learner.revealed()
         if holding is None:
             if not reading:
@@ -231,8 +231,9 @@ class Replay:
             holders.popleft()
         found: dict[Any, posterior.Holding] = {}
         seen = unseen = 0
+        reveals = self.learner.reveals
         for one in reversed(holders):
-            if one.seen_at is not None:
+            if one.seen_at is not None or not reveals:
                 seen += 1
                 if seen <= posterior.SEEN:
                     found[one.session_id] = one
