@@ -72,6 +72,22 @@ def skvoz(worker: "subprocess.Popen[str]", environment: dict[str, str]) -> Skvoz
     return run
 
 
+def test_numbers_of_another_kind_are_taken_with_a_note(skvoz):
+    text = FILE.replace("+74951000001", "+78001000001")
+
+    applied = skvoz("apply", "-", typed=text)
+    again = skvoz("apply", "-", "--json", typed=text)
+
+    note = "pool main: its numbers are of several kinds: +7 toll-free, +7 495"
+    assert applied.returncode == 0
+    assert applied.stderr == f"note: {note}\n"
+    assert json.loads(again.stdout) == {
+        "site": "acme",
+        "changes": [],
+        "warnings": [note],
+    }
+
+
 def test_a_file_is_applied_shown_and_applied_again(skvoz, tmp_path):
     file = tmp_path / "acme.toml"
     file.write_text(FILE)
