@@ -201,7 +201,7 @@ class _Redials:
         masses = np.array(model.redial_gaps) * _WIDTHS * model.redial_chance
         masses[LOW:] *= self._most  # of these a(t) / most are kept
         self._mean = float(masses.sum())
-        self._shares = masses / masses.sum()
+        self._shares = masses / max(self._mean, 1e-300)  # of none nothing is drawn
 
     def of(self, at: float) -> list[float]:
         """The call at `at`, and those that follow it."""

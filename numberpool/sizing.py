@@ -179,7 +179,8 @@ def _smallest(points: Mapping[int, float], enough: int, goal: float) -> int:
     if below is None:
         return enough
     rise = points[enough] - points[below]
-    return min(below + ceil((goal - points[below]) / rise * (enough - below)), enough)
+    part = (goal - points[below]) / rise
+    return min(below + ceil(part * (enough - below) - 1e-9), enough)
 
 
 def _cover(points: Mapping[int, float]) -> list[tuple[int, float]]:

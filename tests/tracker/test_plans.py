@@ -363,7 +363,7 @@ async def test_a_worker_that_is_stopped_gives_its_claim_back(
     directory: sites.Directory,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(planner, "ENOUGH_CALLS", 100_000)  # goes on for long
+    monkeypatch.setattr(planner, "ENOUGH_CALLS", 20_000)  # goes on for long
     await asked(pool, site, Question(days=28))
     work = asyncio.create_task(planning.answer_next(pool, directory, now=after))
     while not await pool.fetchval("SELECT progress > 0 FROM plans"):
