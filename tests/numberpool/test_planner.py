@@ -112,19 +112,19 @@ def test_as_many_calls_are_drawn_as_the_rates_promise_at_the_delays_they_promise
     believed = msgspec.structs.replace(DAY_ONE, redial_chance=0.0)
     visits = quiet(400)
 
-    expected, turns = draw(visits, times=60, model=believed)
+    expected, turns = draw(visits, times=300, model=believed)
 
     calls = [call for turn in turns for call in turn]
-    assert len(calls) == pytest.approx(60 * expected.total, rel=0.06)
+    assert len(calls) == pytest.approx(300 * expected.total, rel=0.06)
     # It looks after 10 s, is here until 95 s (35 after its last sign), and then gone.
     here, gone = believed.rates["seen_here/mobile"], believed.rates["seen_gone/mobile"]
     widths = np.diff(model.EDGES)
     minute = model.EDGES.index(60)
     soon = np.dot(here[:minute], widths[:minute]) + 25 * here[minute]
     early = [call.at - visits[call.session].since < 95 for call in calls]
-    assert sum(early) == pytest.approx(60 * 400 * soon, rel=0.1)
+    assert sum(early) == pytest.approx(300 * 400 * soon, rel=0.1)
     later = [95 <= call.at - visits[call.session].since < 130 for call in calls]
-    assert sum(later) == pytest.approx(60 * 400 * 35 * gone[minute], rel=0.35)
+    assert sum(later) == pytest.approx(300 * 400 * 35 * gone[minute], rel=0.35)
 
 
 def test_a_visit_makes_one_first_call_and_its_redials_follow() -> None:
