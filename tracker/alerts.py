@@ -22,9 +22,7 @@ from tracker.sites import Site
 
 log = logging.getLogger(__name__)
 
-CALLED = (
-    "leak.called"  # subject: a number that is called though nobody plausible held it
-)
+CALLED = "leak.called"  # subject: a number with more calls than its visitors explain
 FOUND = "leak.found"  # subject: a number that stands in the site's own pages
 ACCURACY = "accuracy.low"  # subject: a pool whose calls are answered too uncertainly
 EVENT = "alert.raised"
@@ -32,9 +30,9 @@ MOST = 50  # causes of one kind that become alerts; more would not be read
 
 # In English, for the REST API and webhooks; the dashboard has its own words.
 TEXTS = {
-    CALLED: "{subject} is called though no visitor can have been shown it: about "
-    "{unexplained} such calls in {days} days, {expected} were to be expected. It probably "
-    "stands somewhere in public.",
+    CALLED: "Calls to {subject} fit no visitor who was shown it: about {unexplained} such "
+    "calls in {days} days, {expected} were to be expected. It probably stands somewhere in "
+    "public.",
     FOUND: "{subject}, a tracking number, stands in the HTML of {first_page}: everybody sees "
     "it, so its calls are no visitor's own.",
     ACCURACY: "Of the calls to pool {subject} on {day} only {accuracy:.0%} are expected to be "

@@ -1,23 +1,25 @@
-"""The leak alarm by calls: a pool number that is called more often than noise explains.
+"""The leak alarm by calls: a pool number that is called more often than its visitors explain.
 
-Each call to a pool has a probability that none of those who were shown the number made it.
-The sum of these weights over a number's calls is how many unexplained calls it had; one
-caller counts once, and a caller who came as a visitor before has saved the number and does
-not count. Noise (misdials, spam) comes to all numbers of a pool alike, so a number is held
-against the others of its pool:
+Each call is unexplained by 1 − its certainty: so likely it is that not even its likeliest
+visit made it. The weight of "none of them" alone would tell little, for on a busy pool some
+of it always goes to old holders. One caller counts once, and whoever was surely a visitor
+before has saved the number and does not count. Numbers of a pool are lent in turn, and noise
+(misdials, spam) comes to all alike, so a number is held against the others of its pool:
 
-    m = (1 + K) / (1 / e + M)      unexplained calls to be expected of one number
-    r = min(1 + K, 10)             how well that is known, and how alike numbers are by nature
+    e = (s + K) / (1 + M)          the mean of the pool
+    m = (1 + K) / (1 / e + M)      unexplained calls to be expected of this number
+    r = min(1 + K, 20)             how well that is known, and how alike numbers are by nature
 
-with K the sum over the M other numbers and e what the site's noise makes of one number. (A
-Gamma prior of shape 1 and mean e, updated; r caps it, for the rates of numbers differ by
-about a third without any leak.) The number's own sum s is then a sum of weights between 0
-and 1 of a Poisson process with a Gamma rate, whose tail Chernoff's bound limits:
+with s the number's own sum of unexplained calls and K that of the M others. (A Gamma prior of
+shape 1 and mean e, updated; r caps it, for rates of numbers differ by a fifth without any
+leak.) The sum s is a sum of marks between 0 and 1 of a Poisson process with a Gamma rate,
+whose tail Chernoff's bound limits:
 
     P(sum ≥ s) ≤ (m (r + s) / (s (r + m)))^s · ((r + s) / (r + m))^r      for s > m
 
 It is a leak when that times the number of numbers looked at is at most `RAISE`. Numbers
-found so are taken out of the others' background, and these are looked at again.
+found so are taken out of the others' background, and these are looked at again. Where all
+numbers of a pool leak, or it has only one, none stands out.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -27,23 +29,21 @@ from math import exp, log
 from typing import Any
 from uuid import UUID
 
-from numberpool import credits, ledger, model, pools
+from numberpool import pools
 from tracker import alerts, views
 from tracker import db as database
 from tracker.alerts import Cause
 from tracker.sites import Site
 
 PERIOD = timedelta(days=14)  # as long as a visitor may still call
-RAISE = 0.001  # false alarms a site and period; the bound makes it fewer
-KEEP = 0.05  # an alarm that stands goes on until its cause is less certain than this
+RAISE = 0.01  # false alarms a site and period; the bound makes it far fewer
+KEEP = 0.1  # an alarm that stands goes on until its cause is less certain than this
 LEAST_SUM = 3.0  # unexplained calls
 LEAST_CALLERS = 4
-ALIKE = 10.0  # the most r may be: numbers differ by 1 / √10 by nature
-LEAST_NOISE = (
-    0.01  # calls of one number in the period; a site without visits has noise too
-)
-TELLING = 0.2  # weight of "none" from which on a call is shown as one of the leak
-VISITOR = 0.5  # below this weight of "none" a call was a visitor's
+ALIKE = 20.0  # the most r may be: numbers differ by 1 / √20 by nature
+LEAST_MEAN = 0.01  # unexplained calls; a pool that nobody calls
+TELLING = 0.5  # from which on a call is shown as one of the leak
+VISITOR = 0.5  # certainty from which on a caller was a visitor
 MOST_CALLS = 20  # shown with an alert
 MOST_ROWS = 200_000  # of the period; more calls than any site has
 
@@ -57,7 +57,7 @@ class Call:
     number: str
     caller: str | None  # None: withheld
     at: datetime
-    none: float  # the weight of "none of those who were shown the number"
+    doubt: float  # 1 − certainty: the likeliest visit did not make it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,15 +75,13 @@ class Leak:
 def leaking(
     sums: Mapping[str, float],
     *,
-    noise: float,
     tests: int,
     known: Collection[str] = (),
 ) -> list[Leak]:
     """Which numbers of one pool are called too often, by their unexplained calls.
 
-    `sums` has every number of the pool; `noise` is what one of them gets in the period by
-    the site's own noise, `tests` how many numbers of the site are looked at. For numbers in
-    `known` the alarm stands already.
+    `sums` has every number of the pool; `tests` is how many numbers of the site are looked
+    at. For numbers in `known` the alarm stands already.
     """
     found: dict[str, Leak] = {}
     while True:
@@ -91,7 +89,7 @@ def leaking(
         whole = sum(left.values())
         new = {}
         for number, sum_ in left.items():
-            mean, shape = _background(whole - sum_, len(left) - 1, noise)
+            mean, shape = background(sum_, whole - sum_, len(left) - 1)
             limit = KEEP if number in known else RAISE
             if sum_ >= LEAST_SUM and tail(sum_, mean, shape) * tests <= limit:
                 new[number] = Leak(number=number, unexplained=sum_, expected=mean)
@@ -100,9 +98,10 @@ def leaking(
         found |= new
 
 
-def _background(others: float, count: int, noise: float) -> tuple[float, float]:
-    mean = (1 + others) / (1 / max(noise, LEAST_NOISE) + count)
-    return mean, min(1 + others, ALIKE)
+def background(own: float, others: float, count: int) -> tuple[float, float]:
+    """Mean and shape of what is to be expected of a number beside `count` others."""
+    usual = max((own + others) / (1 + count), LEAST_MEAN)
+    return (1 + others) / (1 / usual + count), min(1 + others, ALIKE)
 
 
 def tail(sum_: float, mean: float, shape: float) -> float:
@@ -122,7 +121,7 @@ def unexplained(calls: Iterable[Call]) -> dict[str, dict[str, float]]:
     for one in calls:
         who = one.caller or one.at.date().isoformat()
         of_number = found.setdefault(one.number, {})
-        of_number[who] = max(of_number.get(who, 0.0), one.none)
+        of_number[who] = max(of_number.get(who, 0.0), one.doubt)
     return found
 
 
@@ -137,9 +136,8 @@ async def watch(pool: database.Pool, site: Site, *, at: datetime) -> None:
     tests = sum(len(one.numbers) for one in site.pools)
     causes = []
     for one in site.pools:
-        noise = await _noise(pool, one, at)
         own = [call for call in calls if call.pool_id == one.id]
-        causes += _causes(one, own, noise=noise, tests=tests, known=known)
+        causes += _causes(one, own, tests=tests, known=known)
     async with pool.acquire() as db:
         await alerts.settle(db, site, alerts.CALLED, causes, at=at)
 
@@ -148,7 +146,6 @@ def _causes(
     pool: pools.Pool,
     calls: list[Call],
     *,
-    noise: float,
     tests: int,
     known: Collection[str],
 ) -> list[Cause]:
@@ -158,13 +155,13 @@ def _causes(
     }
     return [
         _cause(leak, pool, [one for one in calls if one.number == leak.number])
-        for leak in leaking(sums, noise=noise, tests=tests, known=known)
+        for leak in leaking(sums, tests=tests, known=known)
         if len(by_caller[leak.number]) >= LEAST_CALLERS
     ]
 
 
 def _cause(leak: Leak, pool: pools.Pool, calls: list[Call]) -> Cause:
-    telling = [one for one in calls if one.none >= TELLING] or calls
+    telling = [one for one in calls if one.doubt >= TELLING] or calls
     figures: dict[str, Any] = {
         "pool": pool.name,
         "days": PERIOD.days,
@@ -182,34 +179,22 @@ async def _calls(db: database.Db, site_id: int, at: datetime) -> list[Call]:
     """The period's calls to numbers that are lent, in order."""
     rows = await db.fetch(
         """
-        SELECT c.id, n.pool_id, c.number, c.caller, c.at, k.weight AS none
+        SELECT c.id, n.pool_id, c.number, c.caller, c.at, 1 - c.certainty AS doubt
           FROM contacts c
           JOIN numbers n ON n.site_id = c.site_id AND n.number = c.number
                         AND n.kind = 'dynamic' AND n.retired_at IS NULL
-          JOIN credits k ON k.site_id = c.site_id AND k.call_id = c.id AND k.session_id = $4
          WHERE c.site_id = $1 AND c.kind = 'call' AND c.excluded IS NULL
            AND c.at > $2 AND c.at <= $3
            AND NOT EXISTS (
-               SELECT FROM credits p
-                WHERE p.site_id = c.site_id AND p.pool_id = k.pool_id AND p.caller = c.caller
-                  AND p.at < c.at AND p.session_id = $4 AND p.weight < $5)
-         ORDER BY c.at, c.id LIMIT $6
+               SELECT FROM contacts p
+                WHERE p.site_id = c.site_id AND p.person_id = c.person_id AND p.at < c.at
+                  AND p.certainty >= $4)
+         ORDER BY c.at, c.id LIMIT $5
         """,
         site_id,
         at - PERIOD,
         at,
-        credits.NIL,
         VISITOR,
         MOST_ROWS,
     )
     return [Call(**row) for row in rows]
-
-
-async def _noise(db: database.Db, pool: pools.Pool, at: datetime) -> float:
-    """Unrelated calls that one number of the pool gets in the period."""
-    numbers = [number for _, number in pool.numbers]
-    if not numbers:
-        return 0.0
-    busy = await ledger.traffic(db, site_id=pool.site_id, numbers=numbers, at=at)
-    rate = model.day_one_noise(busy.sessions_per_second)
-    return rate * PERIOD.total_seconds() / len(numbers)

@@ -337,7 +337,7 @@ class Alert(Struct, kw_only=True):
     kind: Annotated[
         str,
         Meta(
-            description="`leak.called`: a number is called though nobody plausible held it; "
+            description="`leak.called`: a number has more calls than its visitors explain; "
             "`leak.found`: a number stands in the site's own pages; `accuracy.low`: the calls "
             "of a pool are attributed too uncertainly"
         ),

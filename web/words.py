@@ -291,8 +291,8 @@ class AlertText(NamedTuple):
 
 ALERTS = {
     "leak.called": AlertText(
-        N_("%(subject)s is called though no visitor was shown it"),
-        N_("About %(unexplained)s such calls in %(days)s days, where %(expected)s were to be expected."),
+        N_("Calls to %(subject)s fit no visitor who was shown it"),
+        N_("About %(unexplained)s such calls in %(days)s days, where %(expected)s were to be expected by the other numbers of the pool."),
         N_("Search for the number in public: directories, maps, old advertisements, printed matter. Have it replaced there by your own number; until then take it out of the pool, or make it a static number of that source. If these calls are spam, mark them so on their pages and the alarm ends."),
     ),
     "leak.found": AlertText(

@@ -114,4 +114,4 @@ async def test_destinations_that_want_it_are_told_once(house: House):
     assert message.data["subject"] == NUMBER
     assert message.data["figures"]["unexplained"] == 5
     assert message.data["since"] == "2026-11-02T12:00:00.000Z"
-    assert message.data["text"].startswith(f"{NUMBER} is called though no visitor")
+    assert message.data["text"].startswith(f"Calls to {NUMBER} fit no visitor")
