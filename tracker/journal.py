@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from tracker import db as database
-from tracker import deliveries
+from tracker import deliveries, models
 
 PAGE = 50  # rows
 MOST_PAGE = 500
@@ -70,6 +70,7 @@ class Row:
     campaign: str
     certainty: float
     rule: str
+    provisional: bool  # its certainty was learned from too few calls
     excluded: str | None
     outcome: str | None  # of a call; None: still on, or not a call
     answered: bool
@@ -124,13 +125,14 @@ async def find(
                left(c.text, 200) AS text, coalesce(l.subject, '') AS subject, c.number,
                coalesce(s.channel, '') AS channel, coalesce(s.source, '') AS source,
                coalesce(s.medium, '') AS medium, coalesce(s.campaign, '') AS campaign,
-               c.certainty, c.rule, c.excluded, k.outcome,
+               c.certainty, c.rule, {models.PROVISIONAL} AS provisional, c.excluded, k.outcome,
                k.answered_at IS NOT NULL AS answered, k.talk_seconds, k.manager,
                d.owed, d.delivered, d.dead, c.updated_at
           FROM contacts c
           LEFT JOIN sources s ON s.site_id = c.site_id AND s.id = c.source_id
           LEFT JOIN calls k ON k.site_id = c.site_id AND k.contact_id = c.id
           LEFT JOIN letters l ON l.site_id = c.site_id AND l.contact_id = c.id
+          LEFT JOIN {models.BASIS}
          CROSS JOIN LATERAL (
                SELECT count(*) FILTER (WHERE o.state = 'owed') AS owed,
                       count(*) FILTER (WHERE o.state = 'delivered') AS delivered,

@@ -12,12 +12,20 @@ import asyncpg
 import msgspec
 
 from numberpool import model as beliefs
+from numberpool import posterior
 from numberpool.model import Model
 from tracker import db as database
 
 DAY_ONE = "day-one"
 LEARNED = "learned-"
 REMEMBERED = 500  # models in memory; one has about 10 KB
+
+WEIGHED = (
+    posterior.RULE.partition("/")[0] + "/%"
+)  # rules of calls to pools, any version
+# Of a contact `c` joined with the basis `b` of the answer that counts for it.
+BASIS = "answers b ON b.site_id = c.site_id AND b.contact_id = c.id AND b.rule = c.rule"
+PROVISIONAL = f"coalesce(b.learned_from < {beliefs.PROVISIONAL}, false)"
 
 _parameters: dict[UUID, Model | None] = {}
 
@@ -67,6 +75,19 @@ async def find(db: database.Db, site_id: int, version: int) -> Stored | None:
         version,
     )
     return await _stored(db, site_id, row) if row else None
+
+
+async def made_at(db: database.Db, site_id: int, called: str) -> datetime | None:
+    """When the version with that name was made; None for day one."""
+    number = called.removeprefix(LEARNED)
+    if number == called:
+        return None
+    found: datetime | None = await db.fetchval(
+        "SELECT made_at FROM models WHERE site_id = $1 AND version = $2",
+        site_id,
+        int(number),
+    )
+    return found
 
 
 async def names(db: database.Db, site_id: int) -> list[str]:

@@ -17,7 +17,6 @@ from tracker import db as database
 from tracker.errors import BadInput
 from tracker.sites import Site
 
-FAMILY = posterior.RULE.partition("/")[0] + "/%"  # any version of the posterior
 PATIENCE = 600.0  # seconds for one statement over very many calls
 MOST_CALLS = 200_000
 MOST_NAMED = 20  # model versions in a refusal
@@ -158,7 +157,7 @@ async def _calls(
         site_id,
         since,
         until,
-        FAMILY,
+        models.WEIGHED,
         MOST_CALLS + 1,
         by.text if by.kept else None,
         timeout=PATIENCE,

@@ -122,7 +122,6 @@ OTHERS = N_("Others")
 TOTAL = N_("Total")
 
 WHY = {
-    "rate": N_("expected calls"),
     "state": N_("the visit"),
     "seconds": N_("time since then"),
     "opening_seconds": N_("of it in opening hours"),
@@ -135,8 +134,28 @@ WHY = {
     "redial": N_("calls again"),
     "own_visitor": N_("same visitor as before"),
     "new_cookie": N_("same person in a new browser"),
+    "rate": N_("expected calls"),
     "shared": N_("number was shared"),
 }
+WHY_MEANS = {
+    "base": N_("how often such a visit calls after such a time"),
+    "redial": N_("this phone called that number before and may just call again"),
+    "own_visitor": N_("a call of this phone was laid to the same visitor before"),
+    "new_cookie": N_("somebody who called before may come with a new browser"),
+    "rate": N_("all of the above together"),
+    "shared": N_("no number was idle: another visitor held it at the same time"),
+}
+# What a factor above 1, of about 1 and below 1 says.
+WHY_FACTOR = {
+    "source": (N_("its visitors call more often than others"), N_("its visitors call as often as others"), N_("its visitors call less often than others")),
+    "engagement": (N_("who stayed so long calls more often"), N_("as usual for such a stay"), N_("who stayed so briefly calls less often")),
+    "opening": (N_("people call more at this hour"), N_("an hour like any other"), N_("people call less at this hour")),
+    "not_credited": (N_("no call was laid to this visit before"), N_("no call was laid to this visit before"), N_("earlier calls were laid to this visit")),
+    "no_other_phone": (N_("no other phone was laid to this visitor"), N_("no other phone was laid to this visitor"), N_("another phone was laid to this visitor before")),
+}  # fmt: skip
+WEIGHING = N_(
+    "probability = expected calls of the visit ÷ (expected calls of all visits that were shown the number + unrelated calls). Expected calls = usual at that point × this source × time on the page × this hour of the week × not yet credited × no other phone. For a phone that has called before, what it did then is added instead: calls again + same visitor + new browser"
+)
 STATE_OF_VISIT = {
     "click_quiet": N_("tapped the number"),
     "click_seen": N_("tapped the number, then read on"),
