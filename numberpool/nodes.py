@@ -65,9 +65,7 @@ class Cluster(RedisCluster):
         super().__init__(
             startup_nodes=[ClusterNode(host, port) for host, port in nodes],
             require_full_coverage=False,  # the slots of a dead node may belong to nobody
-            retry=Retry(
-                NoBackoff(), 0
-            ),  # a visitor does not wait: his page keeps its own
+            retry=Retry(NoBackoff(), 0),  # no visitor waits for a second try
             **settings,
         )
         self._away: dict[str, float] = {}  # node → when it may be asked again
@@ -75,16 +73,14 @@ class Cluster(RedisCluster):
 
     async def initialize(self, *args: Any, **kwargs: Any) -> "Cluster":
         """Learn who keeps what, of any node that answers; raises what redis raises."""
-        if not self._initialize:
-            return self
         if self._is_away(WHOLE):
             raise Cut("the cluster did not answer a moment ago")
         for left in reversed(range(len(self.nodes_manager.startup_nodes) + 1)):
             try:
                 await super().initialize(*args, **kwargs)
             except AWAY:
-                # Any node told of the slots, but the first of them, which was then asked for
-                # its commands, is away: that may be another's task.
+                # Some node has told who keeps what, but the first it named is away, and is
+                # the one redis-py asks next: let it ask another.
                 if not left or not self.nodes_manager.nodes_cache:
                     self._leave(WHOLE)
                     raise
@@ -95,6 +91,7 @@ class Cluster(RedisCluster):
                 raise Cut(f"no node of the cluster answers: {error}") from error
             else:
                 break
+        self.heard(WHOLE)
         return self
 
     async def aclose(self) -> None:

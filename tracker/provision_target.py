@@ -22,9 +22,10 @@ def read(pool: Table) -> Target | None:
     )
     table.done()
     for name in ("sources", "paths", "regions", "devices"):
-        if table.given.get(name) == []:
+        given = table.given.get(name)
+        if given == []:
             table.refuse(name, "must have at least one, or be left out")
-        if len(table.given.get(name, "")) > MOST:
+        if isinstance(given, list) and len(given) > MOST:
             table.refuse(name, f"must have at most {MOST}")
     for index, path in enumerate(target.paths):
         if not path.startswith(("/", "*")):

@@ -699,3 +699,19 @@ def test_values_of_any_type_are_refused_with_reasons(header, body):
     text = provision_text.table(f"[{header}]", body)
 
     assert refused(text)
+
+
+target_keys = st.sampled_from(
+    ["sources", "paths", "regions", "devices", "traffic", "source"]
+)
+
+
+@given(st.dictionaries(target_keys, values))
+def test_any_target_is_read_or_refused_with_reasons(body):
+    text = FILE + SECOND + provision_text.table("[pool.target]", body)
+    try:
+        found = provision_file.read(text, connections.known())
+    except BadFile as error:
+        assert all("pool[1].target" in problem for problem in error.problems)
+    else:
+        assert found.pools[1].target is not None
