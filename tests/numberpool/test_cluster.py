@@ -96,6 +96,9 @@ async def test_a_dead_node_stops_only_its_own_pools_until_it_is_back(cluster, cl
         assert [loan is not None for loan in loans] == [True, False, True]
     with pytest.raises(redis.exceptions.ConnectionError):
         await lending.lend(client, [want(pools[1], 1)], make.at(0))
+    with pytest.raises(redis.exceptions.RedisError):
+        await lending.snapshot(client, pools[1])
+    assert len(await lending.snapshot(client, pools[0])) == 2
     # Who comes only now, and asks the dead one first, is served as well.
     newcomer = cluster.client()
     loans = await lending.lend(

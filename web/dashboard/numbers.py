@@ -20,6 +20,7 @@ class State:
     """A pool and what its numbers are doing."""
 
     pool: pools.Pool
+    away: bool  # who holds which number is unknown: of a cluster one node may be away
     held: list[lending.Held]
     busy: int
     shared: int
@@ -43,20 +44,20 @@ class State:
 async def show(view: View) -> web.Response:
     """GET /{site}/numbers"""
     site = view.here
-    away, states = False, []
+    states = []
     for pool in site.pools:
-        held: list[lending.Held] = []
+        held: list[lending.Held] | None
         try:
             held = await asyncio.wait_for(
                 lending.snapshot(view.request.app[keys.REDIS], pool), PATIENCE
             )
         except (*nodes.TROUBLE, TimeoutError):
-            away = True
+            held = None
         states.append(state(pool, held, view.at))
     return view.render(
         "numbers.html",
         tab="numbers",
-        away=away,
+        away=any(one.away for one in states),
         states=states,
         holders=await dossier.sessions(
             view.db,
@@ -72,15 +73,16 @@ async def show(view: View) -> web.Response:
     )
 
 
-def state(pool: pools.Pool, held: list[lending.Held], at: datetime) -> State:
-    """The pool with all its numbers, those never lent too."""
-    known = {one.number: one for one in held}
+def state(pool: pools.Pool, held: list[lending.Held] | None, at: datetime) -> State:
+    """The pool with all its numbers, those never lent too; None: its Valkey is away."""
+    known = {one.number: one for one in held or ()}
     rows = [
         known.get(number) or _unused(place, number) for place, number in pool.numbers
     ]
     busy = [one for one in rows if not one.idle(at)]
     return State(
         pool=pool,
+        away=held is None,
         held=rows,
         busy=len(busy),
         shared=sum(one.shared for one in busy),
