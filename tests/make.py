@@ -3,8 +3,10 @@
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
+from numberpool import sizing
 from tracker import db as database
 from tracker import seal as sealing
 from tracker import sites, source_rows, sources
@@ -115,3 +117,24 @@ async def site(
 async def found(db: database.Pool, key: str) -> sites.Site:
     """The site as a process keeps it in memory."""
     return (await sites.load(db, SEAL)).by_key[key]
+
+
+def plan(current: int = 4, **told: Any) -> sizing.Plan:
+    """A plan that compares 2, 4 and 8 numbers and advises 4."""
+    usual: dict[str, Any] = dict(
+        question=sizing.Question(), current=current, since=NOON.timestamp() - 28 * 86400,
+        until=NOON.timestamp(), days=28.0, asked_days=28, visits_a_day=80.0,
+        peak_visits=9.0, visible_seconds=120.0, load=0.7, model="learned-1",
+        provisional=False, drawn_calls=1200, calls=190, sure=0.65, month_calls=200.0,
+        worth=Decimal(100), worth_by="revenue", currency="RUB",
+        sizes=tuple(
+            sizing.Size(
+                numbers=numbers, own=own, shared=1 - own, blocked=0.0, erlang=0.1,
+                found=found, right=found - 0.02, sure=found, error=0.02,
+                wrong_calls=wrong, loss=Decimal(100) * wrong,
+            )
+            for numbers, own, found, wrong in ((2, 0.9, 0.5, 50), (4, 1.0, 0.7, 30), (8, 1.0, 0.72, 28))
+        ),
+        advice=sizing.Advice(numbers=4, reason="knee", found=0.7, gain=0.015),
+    )  # fmt: skip
+    return sizing.Plan(**usual | told)

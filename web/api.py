@@ -17,7 +17,18 @@ import msgspec
 from aiohttp import hdrs, web
 
 from numberpool import phones
-from tracker import alerts, costs, deals, feed, sources, tags, tokens, views
+from tracker import (
+    alerts,
+    costs,
+    deals,
+    feed,
+    plan_rows,
+    plans,
+    sources,
+    tags,
+    tokens,
+    views,
+)
 from tracker.errors import (
     BadInput,
     Forbidden,
@@ -26,7 +37,7 @@ from tracker.errors import (
 )
 from tracker.reports import calibration, channels
 from tracker.sites import Site
-from web import api_shapes, keys, limits, openapi
+from web import api_plan, api_shapes, keys, limits, openapi
 from web.openapi import Operation, Parameter
 
 PAGE = 50
@@ -417,6 +428,22 @@ async def get_alerts(request: web.Request) -> web.Response:
     return _answer({"items": [alerts.record(one) for one in found]})
 
 
+async def get_plan(request: web.Request) -> web.Response:
+    """How many numbers a pool needs; asked for when it is not made yet."""
+    site = await _asked_site(request)
+    question = api_plan.question(request.query)
+    pool = plans.pool_of(site, _word(request, "pool"))
+    kept = await plan_rows.answer(
+        request.app[keys.POOL],
+        site.id,
+        pool.id,
+        question,
+        numbers=len(pool.numbers),
+        at=datetime.now(UTC),
+    )
+    return _answer(api_plan.record(pool.name, kept))
+
+
 # What is common -------------------------------------------------------------------------
 
 
@@ -690,6 +717,57 @@ OPERATIONS = (
         handler=post_costs,
         answer=api_shapes.CostsKept,
         body=api_shapes.CostsTold,
+    ),
+    Operation(
+        method="GET",
+        path="/api/v1/plan",
+        name="planNumbers",
+        summary="How many numbers a pool needs, and what more or fewer would bring",
+        about="The site's own last weeks are lent to anew with pools of several sizes, and "
+        "drawn calls are answered. That takes seconds and is done once a day, or on this "
+        "request: while `state` is `computing`, ask again.",
+        scope="read",
+        handler=get_plan,
+        answer=api_shapes.Plan,
+        parameters=(
+            _SITE,
+            Parameter(
+                name="pool",
+                about="the pool's name; by default the first",
+                schema={"type": "string"},
+            ),
+            Parameter(
+                name="days",
+                about="how many days to rehearse; 28 if not told",
+                schema={
+                    "type": "integer",
+                    "minimum": plans.FEWEST_DAYS,
+                    "maximum": plans.MOST_DAYS,
+                },
+            ),
+            Parameter(
+                name="traffic",
+                about="what if there were so many times the visits",
+                schema={"type": "number", "maximum": plans.MOST_FACTOR},
+            ),
+            Parameter(
+                name="source",
+                about="what if this source sent so many times: `yandex/cpc=2`; repeatable",
+                schema={"type": "string"},
+            ),
+            Parameter(
+                name="rest",
+                about="seconds a number is unseen before it is given; by default the pool's",
+                schema={"type": "number", "minimum": 0},
+            ),
+            _one_of("share", "share a number when none is idle", ("on", "off")),
+            _one_of("late", "when to wait for the reveal", api_plan.LATES),
+            Parameter(
+                name="goal",
+                about="the share of callers to be found, such as 0.8",
+                schema={"type": "number", "minimum": 0, "maximum": 1},
+            ),
+        ),
     ),
     Operation(
         method="GET",

@@ -364,6 +364,91 @@ class Alerts(Struct, kw_only=True):
     items: list[Alert]
 
 
+# Plans ----------------------------------------------------------------------------------
+
+Share = Annotated[float, Meta(ge=0, le=1)]
+
+
+class PlanSize(Struct, kw_only=True):
+    """What a pool of so many numbers would do."""
+
+    numbers: int
+    own: Annotated[Share, Meta(description="of visits: shown an idle number")]
+    shared: Annotated[Share, Meta(description="of visits: shown a shared number")]
+    blocked: Annotated[Share, Meta(description="of visits: shown none")]
+    erlang: Annotated[
+        Share, Meta(description="find no idle number in the busiest hour, by Erlang B")
+    ]
+    found: Annotated[Share, Meta(description="of callers: their visit is ranked first")]
+    right: Annotated[
+        Share, Meta(description="of all calls: the likeliest answer is the truth")
+    ]
+    ece: Annotated[float, Meta(description="expected calibration error")]
+    wrong_calls: Annotated[float, Meta(description="in 30 days")]
+    loss: Annotated[
+        Money | None,
+        Meta(description="money whose source is told wrongly, in 30 days"),
+    ]
+
+
+class PlanAdvice(Struct, kw_only=True):
+    """How many numbers to have, and why."""
+
+    numbers: int
+    reason: Annotated[
+        Literal["goal", "goal_unreached", "knee", "unsettled"],
+        Meta(
+            description="`goal`: the fewest that reach it; `goal_unreached`: the most "
+            "that were tried; `knee`: more would bring little; `unsettled`: even the most "
+            "that were tried are too few for that"
+        ),
+    ]
+    found: Share
+    gain: Annotated[
+        float, Meta(description="share of callers that ten more numbers would find")
+    ]
+
+
+class PlanMade(Struct, kw_only=True):
+    """The site's own last weeks, rehearsed with pools of several sizes."""
+
+    made: Instant
+    since: Instant
+    until: Instant
+    current: Annotated[int, Meta(description="numbers the pool had then")]
+    visits_a_day: float
+    every: Annotated[int, Meta(description="only one visitor of so many was taken")]
+    drawn_calls: int
+    load: Annotated[float, Meta(description="erlangs in the busiest hour of a day")]
+    calls: Annotated[int, Meta(description="real ones of these days")]
+    sure: Annotated[
+        Share | None, Meta(description="mean of the largest weight of the real calls")
+    ]
+    month_calls: Annotated[float, Meta(description="expected in 30 days")]
+    worth: Annotated[Money | None, Meta(description="of a contact")]
+    worth_by: Literal["revenue", "cost"] | None
+    currency: str
+    model: str
+    provisional: bool
+    sizes: Annotated[
+        list[PlanSize], Meta(description="empty while there are no visits")
+    ]
+    advice: PlanAdvice | None
+
+
+class Plan(Struct, kw_only=True):
+    """A plan as far as it is made; ask again while it is being computed."""
+
+    pool: str
+    state: Literal["ready", "computing", "failed"]
+    progress: Share
+    trouble: str | None
+    plan: Annotated[
+        PlanMade | None,
+        Meta(description="while computing, the one made before, if any"),
+    ]
+
+
 # Errors ---------------------------------------------------------------------------------
 
 

@@ -14,9 +14,10 @@ import pytest
 import redis.asyncio
 from aiohttp import web
 
+from numberpool.sizing import Question
 from tests import make
 from tests.tracker.known import Known
-from tracker import config, contacts, sites, tokens
+from tracker import config, contacts, plan_rows, sites, tokens
 from tracker import db as database
 from tracker.reports import rollup
 from web import api, api_shapes, keys, middlewares
@@ -472,3 +473,67 @@ async def test_the_page_for_people_needs_nothing_from_elsewhere(door: Api) -> No
     assert not re.search(r"<(script|link|img)", text)
     links = set(re.findall(r'href="#([^"]+)"', text))
     assert links <= set(re.findall(r'id="([^"]+)"', text))
+
+
+# Plans --------------------------------------------------------------------------------
+
+
+async def test_a_plan_is_computed_on_request_and_then_told(door: Api) -> None:
+    asked = (
+        "plan?site=acme&pool=main&traffic=2&source=yandex/cpc%3D3&goal=0.8&share=off"
+    )
+    status, body = await door.ask(asked)
+    assert status == 200
+    assert body == {
+        "pool": "main", "state": "computing", "progress": 0.0, "trouble": None, "plan": None,
+    }  # fmt: skip
+    kept = await plan_rows.claim(door.pool, at=NOON)
+    assert kept is not None
+    assert kept.question == Question(
+        traffic=2, sources={"yandex/cpc": 3.0}, goal=0.8, share=False
+    )
+
+    made = make.plan(current=2)
+    await plan_rows.record(door.pool, kept, made, trouble=None, at=datetime.now(UTC))
+
+    status, body = await door.ask(asked)
+    assert (status, body["state"]) == (200, "ready")
+    assert [one["numbers"] for one in body["plan"]["sizes"]] == [2, 4, 8]
+    assert body["plan"]["sizes"][0]["loss"] == "5000.00"
+    assert body["plan"]["advice"] == {
+        "numbers": 4, "reason": "knee", "found": 0.7, "gain": 0.015,
+    }  # fmt: skip
+    msgspec.convert(body, api_shapes.Plan)
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("pool=other", "pool"),
+        ("days=0", "days"),
+        ("days=1.5", "days"),
+        ("days=nan", "days"),
+        ("traffic=much", "traffic"),
+        ("traffic=inf", "traffic"),
+        ("source=yandex", "source"),
+        ("share=perhaps", "share"),
+        ("late=soon", "late"),
+        ("goal=80", "goal"),
+        ("rest=-1", "rest"),
+    ],
+)
+async def test_a_plan_that_makes_no_sense_names_its_field(
+    door: Api, query: str, field: str
+) -> None:
+    status, body = await door.ask(f"plan?{query}")
+
+    assert (status, body["error"]["field"]) == (400, field)
+    assert await door.pool.fetchval("SELECT count(*) FROM plans") == 0
+
+
+async def test_plans_that_wait_are_bounded(door: Api) -> None:
+    for n in range(plan_rows.MOST_OPEN):
+        assert (await door.ask(f"plan?days={n + 1}"))[0] == 200
+
+    assert (await door.ask("plan?days=50"))[0] == 429
+    assert (await door.ask("plan?days=1"))[0] == 200
