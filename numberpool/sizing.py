@@ -7,7 +7,7 @@ tells when a pool is hopelessly small, the rehearsed traffic how many callers ar
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from itertools import pairwise
-from math import ceil
+from math import ceil, floor
 from typing import Literal
 
 import msgspec
@@ -145,7 +145,8 @@ def advise(sizes: Collection[Size], goal: float | None = None) -> Advice:
         return points[numbers] if numbers in points else _at(cover, numbers)
 
     def told(numbers: int, reason: Literal["goal", "goal_unreached", "knee", "unsettled"]) -> Advice:  # fmt: skip
-        gain = _at(cover, numbers + MORE) - _at(cover, numbers)
+        # Rounded down, so that what is less than a bound is never written as that bound.
+        gain = floor(1000 * (_at(cover, numbers + MORE) - _at(cover, numbers))) / 1000
         return Advice(numbers=numbers, reason=reason, found=found(numbers), gain=gain)
 
     if goal is not None:
