@@ -88,7 +88,7 @@ INSERT INTO pool_hours (site_id, pool_id, hour, numbers, issued, shared, waited,
 SELECT $1, m.pool_id, m.hour,
        (SELECT count(*) FROM numbers n
          WHERE n.site_id = $1 AND n.pool_id = m.pool_id AND n.kind = 'dynamic'
-           AND (n.retired_at IS NULL OR n.retired_at > m.hour)),
+           AND NOT n.resting AND (n.retired_at IS NULL OR n.retired_at > m.hour)),
        {columns}
   FROM measured m GROUP BY m.pool_id, m.hour
 """.format(

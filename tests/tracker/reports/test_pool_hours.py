@@ -214,6 +214,14 @@ async def test_a_retired_number_counts_for_the_hours_in_which_it_was_lent(pool, 
     assert [one.numbers for one in await story.rebuilt()] == [4, 3]
 
 
+async def test_a_resting_number_is_no_room_for_anybody(pool, story):
+    await story.lease(1, NOON, MINUTE)
+    await pool.execute(
+        "UPDATE numbers SET resting = true WHERE number = $1", make.number(4)
+    )
+    assert [one.numbers for one in await story.rebuilt()] == [3]
+
+
 async def test_what_the_worker_keeps_equals_what_is_counted_anew(pool, story):
     for days in range(3):
         at = NOON + days * DAY
