@@ -63,6 +63,7 @@ async def tell(
         await player.play(one)
         told(one.at)
     await player.settle()
+    await doors.waits.flush()
     async with pool.acquire() as db:
         await costs.replace_days(
             db, site, demo_records.day_costs(story.costs), origin=ORIGIN
