@@ -15,6 +15,7 @@ from tracker import config, console, db, lessons, models, reattribution, seal, s
 from tracker.errors import BadInput
 from tracker.reports import rollup
 
+LEAST_CHANGE = 0.005  # contacts; a smaller one would show as 0.00
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 SiteKey = Annotated[str, typer.Argument(metavar="SITE", help="the site's key")]
@@ -140,7 +141,7 @@ def _show(done: reattribution.Report) -> None:
     for title in ("Before", "After", "Change"):
         table.add_column(title, justify="right")
     for row in done.rows:
-        change = f"{row.change:+,.2f}" if row.change else ""
+        change = f"{row.change:+,.2f}" if abs(row.change) >= LEAST_CHANGE else ""
         table.add_row(
             row.channel, row.source, f"{row.before:,.2f}", f"{row.after:,.2f}", change
         )

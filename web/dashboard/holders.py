@@ -21,6 +21,7 @@ BEND = (
     60.0  # seconds: later than this before the call, time is drawn shorter and shorter
 )
 AGES = (60, 600, 3600, 21_600, 86_400, 345_600)  # seconds: ticks of such a picture
+LEAST_TICK = 9.0  # percent: further left its words would run out of the picture
 QUARTERS = 4  # ticks of an even one
 
 
@@ -108,7 +109,7 @@ class _Axis:
         if self.even:
             ages = [self._span * n / QUARTERS for n in range(QUARTERS, 0, -1)]
         else:
-            ages = [age for age in AGES if age <= self._span]
+            ages = [age for age in AGES if self._place(age) >= LEAST_TICK]
         return [
             Tick(
                 x=self._place(age),

@@ -7,11 +7,12 @@ from typing import Any
 from web import words
 from web.formats import Formats
 
-# Terms that are added rather than multiplied: zero means that they have no part in it.
-TERMS = ("redial", "own_visitor", "new_cookie", "shared")
+# Terms that are added rather than multiplied.
+TERMS = ("redial", "own_visitor", "new_cookie")
 TIMES = ("seconds", "opening_seconds")
 RATES = ("rate", "base", "redial", "own_visitor", "new_cookie")  # calls per second
 OPENING_FROM = 1800.0  # seconds from which the hour and the opening clock count
+LEAST_PART = 0.001  # of the whole: a smaller term is not worth a line
 USUAL = 0.05  # a factor that differs less from 1 says nothing
 
 
@@ -32,7 +33,7 @@ def factors(
     order = [name for name in words.WHY if name in why]
     for name in order + [name for name in why if name not in words.WHY]:
         value = why[name]
-        if (name in TERMS and not value) or not _matters(name, why):
+        if not _matters(name, why):
             continue
         title = words.WHY.get(name)
         found.append(
@@ -51,7 +52,11 @@ def hourly(rate: float, fmt: Formats, say: Callable[[str], str]) -> str:
 
 
 def _matters(name: str, why: Mapping[str, Any]) -> bool:
-    """Some apply only to visitors who are gone, or after half an hour."""
+    """Some apply only to visitors who are gone, or after half an hour; some add nothing."""
+    if name == "shared":
+        return bool(why[name])
+    if name in TERMS:
+        return float(why[name] or 0) > LEAST_PART * float(why.get("rate") or 0)
     late = float(why.get("seconds") or 0) >= OPENING_FROM
     if name in ("opening_seconds", "opening"):
         return late
