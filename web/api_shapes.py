@@ -94,6 +94,13 @@ class Contact(Struct, kw_only=True, rename={"from_": "from"}):
     certainty: Annotated[float, Meta(description="the weight of the best candidate")]
     candidates: list[Candidate]
     rule: Annotated[str, Meta(description="name and version of the rule that answered")]
+    model: Annotated[
+        str | None,
+        Meta(description="what a call was weighed with: day-one, learned-1, …"),
+    ]
+    provisional: Annotated[
+        bool, Meta(description="fewer than 50 callers were learned from by then")
+    ]
     excluded: Literal["spam", "test", "staff"] | None
     call: Call | None
     mail: Mail | None

@@ -17,7 +17,7 @@ from tracker.errors import BadInput
 from web.dashboard.view import View
 
 # The chart, in units of its picture.
-LEFT, TOP, WIDTH, HEIGHT, RIGHT, BOTTOM = 48, 26, 640, 240, 16, 44
+LEFT, TOP, WIDTH, HEIGHT, RIGHT, BOTTOM = 58, 26, 640, 240, 16, 44
 NEAREST = 26.0  # between two figures below the chart
 RESTS = (0, 600, 1800, 3600, 14_400, 86_400)  # seconds one can choose
 LATES = ("always", "peak", "never")
