@@ -227,7 +227,13 @@ async def _span(
     last = at.astimezone(site.timezone).date() - DAY
     until = rollup.midnight(last + DAY, site.timezone)
     first = await db.fetchval(
-        "SELECT min(since) FROM leases WHERE site_id = $1 AND number = ANY ($2::text[])",
+        """
+        SELECT min(first.since) FROM unnest($2::text[]) AS n (number)
+         CROSS JOIN LATERAL (
+               SELECT since FROM leases l
+                WHERE l.site_id = $1 AND l.number = n.number
+                ORDER BY since LIMIT 1) AS first
+        """,
         site.id,
         numbers,
         timeout=PATIENCE,

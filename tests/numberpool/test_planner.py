@@ -199,7 +199,11 @@ def replayed(name: str, numbers: int) -> tuple[float, replay.Replay]:
 
 @pytest.mark.parametrize("name", ["everyday", "night owls"])
 def test_drawn_calls_tell_how_many_true_callers_are_found(name: str) -> None:
-    """The bounds are wide: there are about 300 true calls, 3 points by chance alone."""
+    """The bounds are wide: there are about 300 true calls, 3 points by chance alone.
+
+    Kinds of sites that the learned model fits badly (most calls late, or most by nobody)
+    are farther off than this: `docs/attribution.md` tells how far.
+    """
     _, events = simulated.make(shapes.SHAPES[name], seed=11, days=21)
     learned = replayed(name, 10)[1].learner
     known = past(
