@@ -6,6 +6,7 @@ so parameters once read are kept in memory by their row's id.
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -153,7 +154,7 @@ async def _stored(db: database.Db, site_id: int, row: asyncpg.Record) -> Stored:
         )
         while len(_parameters) >= REMEMBERED:
             del _parameters[next(iter(_parameters))]
-        _parameters[row["id"]] = told and msgspec.convert(told, Model)
+        _parameters[row["id"]] = _read(told)
     return Stored(
         version=row["version"],
         made_at=row["made_at"],
@@ -162,3 +163,17 @@ async def _stored(db: database.Db, site_id: int, row: asyncpg.Record) -> Stored:
         heard=row["heard"],
         model=_parameters[row["id"]],
     )
+
+
+def _read(told: Any) -> Model | None:
+    """The parameters; None also for those of a release that reckoned otherwise.
+
+    Calls are then weighed as on day one, and the site learns anew at the next turn.
+    """
+    try:
+        model = msgspec.convert(told, Model)
+    except msgspec.ValidationError:
+        return None
+    tables = [model.rates.get(state, ()) for state in posterior.STATES]
+    whole = all(len(one) == beliefs.BINS for one in (*tables, model.redial_gaps))
+    return model if whole else None

@@ -8,6 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from tracker import db as database
+from tracker import models
 
 LABELS = ("channel", "source", "medium", "campaign", "term", "content")
 
@@ -17,8 +18,8 @@ async def contacts(
 ) -> list[dict[str, Any]]:
     """The contacts in the order asked for, as `GET /api/v1/contacts` gives them."""
     rows = await db.fetch(
-        """
-        SELECT c.*, s.channel AS s_channel, s.source, s.medium, s.campaign, s.term, s.content,
+        f"""
+        SELECT c.*, b.model, {models.PROVISIONAL} AS provisional, s.channel AS s_channel, s.source, s.medium, s.campaign, s.term, s.content,
                k.answered_at, k.ended_at, k.talk_seconds, k.ring_seconds, k.outcome,
                k.recordings, k.manager, k.contact_id IS NOT NULL AS has_call,
                l.from_address, l.from_name, l.subject, l.contact_id IS NOT NULL AS has_letter
@@ -26,6 +27,7 @@ async def contacts(
           LEFT JOIN sources s ON s.site_id = c.site_id AND s.id = c.source_id
           LEFT JOIN calls k ON k.site_id = c.site_id AND k.contact_id = c.id
           LEFT JOIN letters l ON l.site_id = c.site_id AND l.contact_id = c.id
+          LEFT JOIN {models.BASIS}
          WHERE c.site_id = $1 AND c.id = ANY($2::uuid[])
         """,
         site_id,
@@ -104,6 +106,8 @@ def _contact(
             for one in candidates
         ],
         "rule": row["rule"],
+        "model": row["model"],
+        "provisional": row["provisional"],
         "excluded": row["excluded"],
         "call": _call(row) if row["has_call"] else None,
         "mail": _mail(row) if row["has_letter"] else None,

@@ -211,6 +211,24 @@ async def test_a_call_is_weighed_by_the_model_of_its_moment(
     assert whole == pytest.approx(1, abs=0.01)
 
 
+async def test_parameters_of_another_release_are_not_used_and_learned_anew(
+    pool: database.Pool, site: Site
+) -> None:
+    told = taught.replayed()
+    await lessons.relearn(pool, site, since=None, at=told.ended - DAY)
+    await pool.execute(
+        "UPDATE models SET id = gen_random_uuid(), parameters = parameters #- '{rates,click_quiet}'"
+    )
+
+    match = await _call(pool, site, 4, after=timedelta())
+    again = await lessons.learn_due(pool, site, at=told.ended)
+
+    assert match.basis is not None
+    assert match.basis.model == "day-one"
+    assert again is not None
+    assert again.model is not None
+
+
 async def test_the_factor_of_a_source_is_found_by_its_name(
     pool: database.Pool, site: Site
 ) -> None:
