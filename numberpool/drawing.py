@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from numberpool import exposure, learning
-from numberpool.exposure import BAND_OF_ROW, LOW, STATE_OF_ROW, Floats, Ints
+from numberpool.exposure import LOW, Floats, Ints
 from numberpool.model import EDGES, HORIZON, Model
 from numberpool.opening import Opening
 from numberpool.posterior import Holding
@@ -79,7 +79,7 @@ def expect(
     place = {name: n for n, name in enumerate(names)}
     sessions = exposure.Sessions.of(visits, place, reveals=reveals)
     believed = learning.starting(model, names)
-    rates = believed.rates[STATE_OF_ROW] * believed.engagement[BAND_OF_ROW][:, None]
+    rates = believed.cells
     factors = believed.sources[sessions.source]
     clock = Clock(opening, float(sessions.since[0]), until)
     parts = []

@@ -13,9 +13,9 @@ from itertools import count, pairwise
 import msgspec
 import numpy as np
 
-from numberpool import exposure, learning, posterior
+from numberpool import delays, exposure, learning, posterior
 from numberpool.exposure import HALF_LIFE, Floats
-from numberpool.model import EDGES, Model, day_one, day_one_noise, mass
+from numberpool.model import EDGES, HORIZON, Model, day_one, day_one_noise, mass
 from numberpool.opening import DAY, DAY_ONE, HOUR, Opening, offset
 
 LEAST_CALLS = 10  # new first calls a new model takes, …
@@ -53,6 +53,11 @@ class Learner:
         self._learned_at = float("-inf")
         self._calls: list[float] = []  # moments of all calls
         self._redials: list[tuple[float, float, float]] = []  # moment, gap, weight
+        self._figures = delays.DAY_ONE
+        self._numbers = 1  # of the pool, or of all pools
+        self._recalled = (
+            0  # sessions of a ledger that saw a number in the last two weeks
+        )
 
     @property
     def heard(self) -> int:
@@ -92,6 +97,7 @@ class Learner:
         self._seen += sum(one.seen_at is not None for one in holdings)
         for one in holdings:
             self._sources.setdefault(one.source_id, len(self._sources))
+        self._recalled += sum(self._may_call(one, at) for one in holdings)
         first = max(min((one.since for one in holdings), default=at), after)
         self._began = first if self._began is None else min(self._began, first)
         counted = self._count(holdings, at, after=after)
@@ -120,7 +126,8 @@ class Learner:
         numbers: int,
         number: Hashable,
     ) -> None:
-        """A call was weighed."""
+        """A call was weighed; `numbers` is how many it might have reached."""
+        self._numbers = numbers
         self._calls.append(at)
         last = memory.last
         if last is None:
@@ -138,13 +145,15 @@ class Learner:
         self._forget(at)
         self._settle(at)
         sources = list(self._sources)
-        fitted = learning.fit(
+        fitted, self._figures = learning.fit(
             self._first_calls,
             self._exposed(at),
             sources,
             start=self.model,
+            figures=self._figures,
             at=at,
             elapsed=self._elapsed(at),
+            listed=self._listed(at),
         )
         chance, gaps = self._redialling(at)
         workday, weekend = self._hours(at)
@@ -157,7 +166,7 @@ class Learner:
             },
             noise=fitted.noise,
             source_factors=dict(zip(sources, map(float, fitted.sources), strict=True)),
-            engagement=tuple(map(float, fitted.engagement[:-1])),
+            engagement=tuple(map(float, fitted.engagement)),
             redial_chance=chance,
             redial_gaps=gaps,
             workday=workday,
@@ -179,6 +188,15 @@ class Learner:
     def _elapsed(self, at: float) -> float:
         began = at if self._began is None else self._began
         return max(at - began, LEAST_ELAPSED)
+
+    def _may_call(self, holding: posterior.Holding, at: float) -> bool:
+        seen = holding.seen_at is not None or not self.reveals
+        return seen and holding.since > at - HORIZON
+
+    def _listed(self, at: float) -> float:
+        """The share of a number's possible callers that a call's candidates are."""
+        seen = self._recalled + sum(self._may_call(one, at) for one in self._open)
+        return min(1.0, posterior.SEEN * self._numbers / max(seen, 1))
 
     def _forget(self, at: float) -> None:
         bound = at - MEMORY

@@ -4,7 +4,8 @@ Pure. Every factor is observed over expected calls, shrunk to 1 by some imaginar
 F = (O + tau) / (E + tau), the conjugate update of a Gamma-Poisson pair. Observed are the
 weights the posterior gives to the cells of calls by phones that had not called before;
 expected is what all shown sessions, callers or not, were exposed to. Three rounds of
-expectation and maximisation; old terms fade with a half-life.
+expectation and maximisation, from the shape that `delays` finds; old terms fade with a
+half-life.
 """
 
 from collections.abc import Sequence
@@ -13,13 +14,20 @@ from typing import Any
 
 import numpy as np
 
-from numberpool import exposure, posterior
-from numberpool.exposure import BANDS, HALF_LIFE, ROW, STATE_OF_ROW, Floats
-from numberpool.model import BINS, EDGES, Model, day_one
+from numberpool import delays, exposure, posterior
+from numberpool.exposure import (
+    BAND_OF_ROW,
+    BANDS,
+    HALF_LIFE,
+    ROW,
+    STATE_OF_ROW,
+    Floats,
+)
+from numberpool.model import BINS, EDGES, Model
 
 ROUNDS = 3
 BAND_EDGES = (0, 15, 60, 240, 1800, 7200, 28800, 86400, 345600)  # of delays, in step 2
-LEAST_FACTOR = 1e-3
+NOISE_TAU = 10.0  # imaginary calls behind the noise of the prior
 
 _CLICKED = np.array([name in (posterior.CLICK_QUIET, posterior.CLICK_SEEN) for name in posterior.STATES])  # fmt: skip
 _SEEN_HERE = np.array([name.startswith("seen_here") for name in posterior.STATES])
@@ -66,8 +74,13 @@ class Parameters:
 
     rates: Floats  # (STATES, BINS), calls per second
     sources: Floats
-    engagement: Floats  # (BANDS + 1): the last, 1, is of those who are here
+    engagement: Floats  # (BANDS)
     noise: float
+
+    @property
+    def cells(self) -> Floats:
+        """Calls per second by row and bin, (ROWS, BINS), of a source of factor 1."""
+        return np.asarray(self.rates[STATE_OF_ROW] * _spread(self.engagement))
 
 
 def starting(model: Model, sources: Sequence[Any]) -> Parameters:
@@ -75,7 +88,7 @@ def starting(model: Model, sources: Sequence[Any]) -> Parameters:
     return Parameters(
         rates=np.array([model.rates[name] for name in posterior.STATES]),
         sources=np.array([model.source_factors.get(one, 1.0) for one in sources]),
-        engagement=np.array([*model.engagement, 1.0]),
+        engagement=np.array(model.engagement),
         noise=model.noise,
     )
 
@@ -86,21 +99,47 @@ def fit(
     sources: Sequence[Any],
     *,
     start: Model,
+    figures: Floats,
     at: float,
     elapsed: float,
-) -> Parameters:
-    """Fit the parameters to the calls, beginning with those of `start`.
+    listed: float,
+) -> tuple[Parameters, Floats]:
+    """Fit the parameters, and the figures of `delays`, beginning with those given.
 
     `exposed` is `exposure.count` of all shown sessions, with `sources` in its order;
-    `elapsed` are the seconds since the first of them.
+    `elapsed` are the seconds since the first of them. `listed` is the share of a number's
+    possible callers among a call's candidates: with a crowd beyond them noise cannot be
+    told from callers not listed, and is believed in as on day one.
     """
     told = _Calls(calls, sources, at)
     now = starting(start, sources)
-    faded = HALF_LIFE / np.log(2) * (1 - 0.5 ** (elapsed / HALF_LIFE))
-    prior = np.array([day_one(noise=0).rates[name] for name in posterior.STATES])
+    faded = float(HALF_LIFE / np.log(2) * (1 - 0.5 ** (elapsed / HALF_LIFE)))
+    usual = 0.05 * max(float(told.faded.sum()), 1e-9) / faded
+    seconds = np.tensordot(now.sources, exposed, axes=(0, 0))
+    others = now.sources[told.source] * told.opening
+
+    def likelihood(figures: Floats) -> float:
+        cells = delays.table(figures)[STATE_OF_ROW] * _spread(
+            delays.engagement(figures)
+        )
+        noise = usual * np.exp(figures[delays.NOISE])
+        total = told.total(cells[told.row, told.bin] * others, noise)
+        expected = (cells * seconds).sum() + noise * faded
+        return float((np.log(total) * told.faded).sum() - expected)
+
+    spread = delays.SPREAD.copy()
+    spread[delays.NOISE] *= listed
+    figures = delays.best(likelihood, figures, spread)
+    prior = Parameters(
+        rates=delays.table(figures),
+        sources=now.sources,
+        engagement=delays.engagement(figures),
+        noise=float(usual * np.exp(figures[delays.NOISE])),
+    )
+    now = prior
     for _ in range(ROUNDS):
-        now = _round(told, exposed, now, prior, float(faded))
-    return now
+        now = _round(told, exposed, now, prior, faded, NOISE_TAU / listed**2)
+    return now, figures
 
 
 def factor(observed: Any, expected: Any, tau: float | Floats) -> Floats:
@@ -124,43 +163,44 @@ class _Calls:
         self.noise_share = np.array([one.noise_share for one in calls], float)
         self.faded = 0.5 ** ((at - np.array([one.at for one in calls], float)) / HALF_LIFE)  # fmt: skip
 
+    def total(self, rates: Floats, noise: float) -> Floats:
+        """The rate of each call, its candidates and noise together."""
+        summed = np.bincount(self.of, weights=rates, minlength=len(self.noise_share))
+        return np.asarray(summed + noise * self.noise_share)
+
     def weigh(self, now: Parameters) -> tuple[Floats, float]:
         """Each candidate's weight, faded by its call's age, and the faded sum of none."""
-        rate = (
-            now.rates[STATE_OF_ROW[self.row], self.bin]
-            * now.sources[self.source]
-            * now.engagement[exposure.BAND_OF_ROW[self.row]]
-            * self.opening
-        )
-        noise = now.noise * self.noise_share
-        total = np.bincount(self.of, weights=rate, minlength=len(noise)) + noise
-        weight = rate / total[self.of] * self.faded[self.of]
-        return weight, float((noise / total * self.faded).sum())
+        rate = now.cells[self.row, self.bin] * now.sources[self.source] * self.opening
+        total = self.total(rate, now.noise)
+        none = now.noise * self.noise_share / total * self.faded
+        return rate / total[self.of] * self.faded[self.of], float(none.sum())
 
 
 def _round(
-    calls: _Calls, exposed: Floats, now: Parameters, prior: Floats, faded: float
+    calls: _Calls,
+    exposed: Floats,
+    now: Parameters,
+    prior: Parameters,
+    faded: float,
+    noise_tau: float,
 ) -> Parameters:
     weight, none = calls.weigh(now)
-    states = len(prior)
-    observed = np.zeros((states, BINS))
-    np.add.at(observed, (STATE_OF_ROW[calls.row], calls.bin), weight)
-    # Seconds by state and bin, as many calls of an average session they stand for.
     by_row = np.tensordot(now.sources, exposed, axes=(0, 0))
-    by_row *= now.engagement[exposure.BAND_OF_ROW][:, None]
-    seconds = np.zeros((states, BINS))
-    np.add.at(seconds, STATE_OF_ROW, by_row)
-    rates = _cells(observed, seconds, prior)
+    rates = _cells(calls, weight, by_row * _spread(now.engagement), prior.rates)
+    fitted = Parameters(rates, now.sources, now.engagement, now.noise)
     return Parameters(
         rates=rates,
-        sources=_sources(calls, weight, exposed, rates, now),
-        engagement=_engagement(calls, weight, exposed, rates, now),
-        noise=_noise(none, float(calls.faded.sum()), faded),
+        sources=_sources(calls, weight, exposed, fitted),
+        engagement=_engagement(calls, weight, by_row * rates[STATE_OF_ROW], prior),
+        noise=(none + noise_tau) / (faded + noise_tau / prior.noise),
     )
 
 
-def _cells(observed: Floats, seconds: Floats, prior: Floats) -> Floats:
+def _cells(calls: _Calls, weight: Floats, by_row: Floats, prior: Floats) -> Floats:
     """Steps 1 to 4: the level, bands of delay, states, single cells; each on the last."""
+    observed, seconds = np.zeros_like(prior), np.zeros_like(prior)
+    np.add.at(observed, (STATE_OF_ROW[calls.row], calls.bin), weight)
+    np.add.at(seconds, STATE_OF_ROW, by_row)
     rates = prior * factor(observed.sum(), (prior * seconds).sum(), 3.0)
     waiting = ~_CLICKED
     for band in range(len(BAND_EDGES)):
@@ -175,30 +215,27 @@ def _cells(observed: Floats, seconds: Floats, prior: Floats) -> Floats:
     return np.asarray(rates * factor(observed, rates * seconds, _CELL_TAU))
 
 
-def _sources(
-    calls: _Calls, weight: Floats, exposed: Floats, rates: Floats, now: Parameters
-) -> Floats:
-    """Step 5."""
-    each = rates[STATE_OF_ROW] * now.engagement[exposure.BAND_OF_ROW][:, None]
-    expected = np.tensordot(exposed, each, axes=2)
+def _sources(calls: _Calls, weight: Floats, exposed: Floats, now: Parameters) -> Floats:
+    """Step 5; scaled to a mean of 1 over all calls expected, for a source not yet known."""
+    expected = np.tensordot(exposed, now.cells, axes=2)
     observed = np.bincount(calls.source, weights=weight, minlength=len(expected))
-    return factor(observed, expected, 4.0)
+    found = factor(observed, expected, 4.0)
+    return np.asarray(found * expected.sum() / (found * expected).sum())
 
 
 def _engagement(
-    calls: _Calls, weight: Floats, exposed: Floats, rates: Floats, now: Parameters
+    calls: _Calls, weight: Floats, usual: Floats, prior: Parameters
 ) -> Floats:
-    """Step 6: bands of visible time, for those who are gone."""
-    by_row = np.tensordot(now.sources, exposed, axes=(0, 0)) * rates[STATE_OF_ROW]
-    band_of_row = exposure.BAND_OF_ROW
-    expected = np.bincount(band_of_row, weights=by_row.sum(axis=1), minlength=BANDS + 1)
-    observed = np.bincount(band_of_row[calls.row], weights=weight, minlength=BANDS + 1)
-    found = factor(observed, expected, 10.0)
-    found[BANDS] = 1.0
-    return found
+    """Step 6: bands of visible time, for those who are gone and call later."""
+    later = (usual * _spread(prior.engagement))[:, ~_LOW].sum(axis=1)
+    expected = np.bincount(BAND_OF_ROW, weights=later, minlength=BANDS + 1)
+    observed = np.bincount(
+        BAND_OF_ROW[calls.row], weights=weight * ~_LOW[calls.bin], minlength=BANDS + 1
+    )
+    return np.asarray(prior.engagement * factor(observed, expected, 10.0)[:BANDS])
 
 
-def _noise(none: float, calls: float, elapsed: float) -> float:
-    """Unrelated calls per second: a twentieth of the calls until told otherwise."""
-    day_one = 0.05 * max(calls, 1e-9) / elapsed
-    return (none + 20) / (elapsed + 20 / day_one)
+def _spread(engagement: Floats) -> Floats:
+    """The factors by row and bin: 1 for those who are here, and within half an hour."""
+    by_row = np.append(engagement, 1.0)[BAND_OF_ROW]
+    return np.where(_LOW, 1.0, by_row[:, None])

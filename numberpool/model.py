@@ -7,7 +7,7 @@ moment (the click, the reveal or the visit).
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -41,7 +41,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     rates: Mapping[str, Table]  # by state: "click_quiet", "seen_here/mobile", …
     noise: float  # unrelated calls per second over the whole pool
     source_factors: Mapping[Any, float] = {}  # by source
-    engagement: Table = (1.0, 1.0, 1.0, 1.0)  # bands of visible time, when gone
+    # By bands of visible time, of those who are gone and call half an hour later or more.
+    engagement: Table = (1.0, 1.0, 1.0, 1.0)
     redial_chance: float = 0.2  # that a caller calls the same number again
     redial_gaps: Table  # density per second of the time between two such calls
     workday: Table = DAY_ONE  # the opening clock's profile, an entry an hour
@@ -71,22 +72,26 @@ def day_one_noise(sessions_per_second: float) -> float:
 
 @cache
 def _day_one_rates() -> Mapping[str, Table]:
-    now, hours, days = mass(60, 1.2), mass(5400, 1.5), mass(129600, 1.2)
-    quick, slow = mass(8, 1.0), mass(600, 1.5)
-    later = _mix((0.02, hours), (0.006, days))
+    later = _mix((0.02, mass(5400, 1.5)), (0.006, mass(129600, 1.2)))
+    return {name: _rates(masses) for name, masses in day_one_masses(later).items()}
+
+
+def day_one_masses(later: Sequence[float]) -> Mapping[str, Table]:
+    """How many calls a session makes in each bin, by state; `later`: those of no haste."""
+    now, quick, slow = mass(60, 1.2), mass(8, 1.0), mass(600, 1.5)
     seen = {
         "here": _mix((0.05, now), (1, later)),
         "gone": _mix((0.0125, now), (1, later)),
     }
-    rates = {
-        "click_quiet": _rates(_mix((0.50, quick), (0.05, slow))),
-        "click_seen": _rates(_mix((0.03, quick), (0.05, slow))),
+    masses = {
+        "click_quiet": _mix((0.50, quick), (0.05, slow)),
+        "click_seen": _mix((0.03, quick), (0.05, slow)),
     }
     for device in DEVICES:
-        for where, masses in seen.items():
-            rates[f"seen_{where}/{device}"] = _rates(masses)
-            rates[f"unseen_{where}/{device}"] = _rates(_mix((0.04, masses)))
-    return rates
+        for where, each in seen.items():
+            masses[f"seen_{where}/{device}"] = each
+            masses[f"unseen_{where}/{device}"] = _mix((0.04, each))
+    return masses
 
 
 @cache
@@ -97,6 +102,7 @@ def _day_one_gaps() -> Table:
     return _densities([one / total for one in masses])
 
 
+@lru_cache(maxsize=4096)
 def mass(median: float, sigma: float) -> Table:
     """How much of a lognormal lies in each bin; `median` in seconds."""
 

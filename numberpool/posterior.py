@@ -26,7 +26,7 @@ RULE: Final = "pool-posterior/1"
 HERE = 35.0  # seconds: a beat every 30 s, and a little for the way
 OPENING_FROM = 1800.0  # seconds of delay from which the opening clock counts
 DAYS = 86400.0
-SEEN, UNSEEN = 50, 10  # candidates of each kind: as good as all, and better calibrated
+SEEN, UNSEEN = 100, 25  # candidates of each kind: nearly as good as all
 LEAST_WEIGHT = 1e-4  # lighter candidates are left out of the answer
 
 Id = Any  # of a session, a visitor, a source: the ledger's, or a text in a replay
@@ -237,13 +237,16 @@ def _rate(
     if 0 <= delay < HORIZON:
         base = model.rates[where][delay_bin(clock_delay)]
     source = model.source_factors.get(holding.source_id, 1.0)
-    engagement = model.engagement[band(holding)] if where in GONE else 1.0
+    engagement = 1.0
+    if delay >= OPENING_FROM and where in GONE:
+        engagement = model.engagement[band(holding)]
     credited = 1 - memory.credited.get(holding.session_id, 0.0)
     other = 1.0
     if not memory.withheld and memory.last is None:
         other -= memory.other.get(holding.visitor_id, 0.0)
     return Rate(
-        base * source * engagement * factor * credited * other,
+        # A visitor's other phone may well be the one this session was credited with.
+        base * source * engagement * factor * min(credited, other),
         holding, where, delay, clock_delay, base, source, engagement, factor, credited, other,
     )  # fmt: skip
 

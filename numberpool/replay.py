@@ -36,6 +36,10 @@ class BadLine(ValueError):
         self.line = line
 
 
+class Senseless(Exception):
+    """An event that cannot have happened."""
+
+
 class Event(msgspec.Struct):
     """One line of events.jsonl; which fields it must have depends on its type."""
 
@@ -99,7 +103,7 @@ class Replay:
         self.learner = Learner()
 
     def feed(self, event: Event) -> Attribution | None:
-        """Take one event; a call is answered. Raises ValueError for one that makes no sense."""
+        """Take one event; a call is answered. Raises Senseless for one that makes no sense."""
         match event.type:
             case "call":
                 return self._call(event)
@@ -126,7 +130,7 @@ class Replay:
     def _sign(self, event: Event) -> None:
         session = self._sessions.get(_required(event.session, "session"), "")
         if session == "":
-            raise ValueError(f"session {event.session!r} is unknown")
+            raise Senseless(f"session {event.session!r} is unknown")
         if not isinstance(session, _Session):
             return  # over for weeks
         session.last = event.t
@@ -185,7 +189,7 @@ class Replay:
     def _call(self, event: Event) -> Attribution:
         call, caller, at = _required(event.call, "call"), event.caller, event.t
         if call in self._calls:
-            raise ValueError(f"call {call!r} has come before")
+            raise Senseless(f"call {call!r} has come before")
         number = self._dialled(event)
         self._calls.add(call)
         if number is None:
@@ -215,10 +219,10 @@ class Replay:
         """The number that was dialled: what that session was shown; None: the static one."""
         if event.dialer is None:
             if event.slot is None:
-                raise ValueError("a call without a dialer needs a slot")
+                raise Senseless("a call without a dialer needs a slot")
             return event.slot % self._numbers
         if event.dialer not in self._sessions:
-            raise ValueError(f"session {event.dialer!r} is unknown")
+            raise Senseless(f"session {event.dialer!r} is unknown")
         session = self._sessions[event.dialer]
         return session.number if isinstance(session, _Session) else session
 
@@ -286,12 +290,12 @@ def run(
             if event is None:
                 continue
             if not last <= event.t < inf:
-                raise ValueError(
+                raise Senseless(
                     f"t is {event.t}, after {last}" if last else "t is negative"
                 )
             answer = replay.feed(event)
             last = event.t
-        except ValueError as error:
+        except Senseless as error:
             problem = BadLine(place, str(error))
             if bad is None:
                 raise problem from None
@@ -309,15 +313,15 @@ def _read(line: bytes) -> Event | None:
         kind = msgspec.json.decode(line)
         if isinstance(kind, dict) and kind.get("type") not in TYPES and "type" in kind:
             return None
-        raise ValueError(str(error)) from None
+        raise Senseless(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         if not line.strip():
             return None
-        raise ValueError("not a JSON object") from None
+        raise Senseless("not a JSON object") from None
     return event if event.type in TYPES else None
 
 
 def _required(value: Value | None, name: str) -> Value:
     if value is None:
-        raise ValueError(f"{name} is missing")
+        raise Senseless(f"{name} is missing")
     return value

@@ -259,6 +259,12 @@ def test_a_person_has_one_phone():
     )
 
 
+def test_a_call_already_credited_to_a_session_is_not_counted_against_it_twice():
+    memory = posterior.Memory(credited={B: 0.9}, other={B_VISITOR: 0.9})
+    (found,) = weigh(SEEN_40_S, memory=memory).candidates
+    assert found.why["rate"] == pytest.approx(3.645e-5, rel=1e-3)
+
+
 def test_a_redial_to_another_number_is_no_redial():
     elsewhere = replace(KNOWN, last=replace(THREE_DAYS_AGO, number=make.number(5)))
     again = replace(SOLD, seen_at=ago(hours=1))
@@ -276,9 +282,9 @@ def test_a_site_without_reveals_counts_its_visits_as_seen():
     assert answer.candidates[0].why["state"] == "seen_here/mobile"
 
 
-def test_engagement_counts_once_the_session_is_gone():
+def test_engagement_counts_for_those_who_are_gone_and_call_later():
     factors = replace(DAY_ONE, engagement=(0.1, 0.2, 0.3, 0.4))
-    seen = ago(minutes=20)
+    seen = ago(minutes=40)
 
     def factor(visible, **changes):
         last = seen + visible
@@ -290,6 +296,8 @@ def test_engagement_counts_once_the_session_is_gone():
     ]  # fmt: skip
     assert factor(0, left_at=seen + 60) == 0.3
     assert weigh(SEEN_40_S, model=factors).candidates[0].why["engagement"] == 1
+    # Whoever calls at once leaves the page for it: a short stay tells nothing against him.
+    assert weigh(SEEN_25_MIN, model=factors).candidates[0].why["engagement"] == 1
 
 
 def test_equal_weights_stand_latest_shown_first():

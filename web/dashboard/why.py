@@ -61,7 +61,7 @@ def _matters(name: str, why: Mapping[str, Any]) -> bool:
     if name in ("opening_seconds", "opening"):
         return late
     if name == "engagement":
-        return "gone" in str(why.get("state"))
+        return late and "gone" in str(why.get("state"))
     return True
 
 
