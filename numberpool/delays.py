@@ -20,7 +20,7 @@ from numberpool.posterior import STATES
 # Each is the natural logarithm of what day one's figure is multiplied by, but for `stay`.
 FIGURES = ("level", "late", "hours", "days", "far", "stay", "noise")
 # How far a site is expected to differ: standard deviations.
-SPREAD = np.array([1.0, 0.7, 0.7, 0.7, 0.5, 0.3, 0.6])
+SPREAD = np.array([1.0, 0.7, 0.7, 0.7, 0.5, 0.3, 0.8])
 DAY_ONE = np.zeros(len(FIGURES))
 NOISE = FIGURES.index("noise")
 

@@ -27,7 +27,7 @@ from numberpool.model import BINS, EDGES, Model
 
 ROUNDS = 3
 BAND_EDGES = (0, 15, 60, 240, 1800, 7200, 28800, 86400, 345600)  # of delays, in step 2
-NOISE_TAU = 10.0  # imaginary calls behind the noise of the prior
+NOISE_TAU = 6.0  # imaginary calls behind the noise of the prior
 
 _CLICKED = np.array([name in (posterior.CLICK_QUIET, posterior.CLICK_SEEN) for name in posterior.STATES])  # fmt: skip
 _SEEN_HERE = np.array([name.startswith("seen_here") for name in posterior.STATES])
