@@ -28,7 +28,7 @@ STAY = 0.3  # who stays twice as long is 2^0.3 times as likely to call later
 _TYPICAL = np.array([4.0, 20.0, 77.0, 300.0])  # visible seconds of each band
 assert len(_TYPICAL) == len(ENGAGEMENT_EDGES) + 1
 
-_STEP, _LEAST_STEP = 0.4, 0.05
+_STEP, _LEAST_STEP = 0.4, 0.03
 _WIDTHS = np.diff(np.array(EDGES, float))
 
 

@@ -13,7 +13,7 @@ from itertools import count, pairwise
 import msgspec
 import numpy as np
 
-from numberpool import delays, exposure, learning, posterior
+from numberpool import exposure, learning, posterior
 from numberpool.exposure import HALF_LIFE, Floats
 from numberpool.model import EDGES, HORIZON, Model, day_one, day_one_noise, mass
 from numberpool.opening import DAY, DAY_ONE, HOUR, Opening, offset
@@ -53,7 +53,6 @@ class Learner:
         self._learned_at = float("-inf")
         self._calls: list[float] = []  # moments of all calls
         self._redials: list[tuple[float, float, float]] = []  # moment, gap, weight
-        self._figures = delays.DAY_ONE
         self._numbers = 1  # of the pool, or of all pools
         self._recalled = (
             0  # sessions of a ledger that saw a number in the last two weeks
@@ -145,12 +144,11 @@ class Learner:
         self._forget(at)
         self._settle(at)
         sources = list(self._sources)
-        fitted, self._figures = learning.fit(
+        fitted = learning.fit(
             self._first_calls,
             self._exposed(at),
             sources,
             start=self.model,
-            figures=self._figures,
             at=at,
             elapsed=self._elapsed(at),
             listed=self._listed(at),

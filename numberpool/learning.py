@@ -99,12 +99,11 @@ def fit(
     sources: Sequence[Any],
     *,
     start: Model,
-    figures: Floats,
     at: float,
     elapsed: float,
     listed: float,
-) -> tuple[Parameters, Floats]:
-    """Fit the parameters, and the figures of `delays`, beginning with those given.
+) -> Parameters:
+    """Fit the parameters; only the sources' factors begin with those of `start`.
 
     `exposed` is `exposure.count` of all shown sessions, with `sources` in its order;
     `elapsed` are the seconds since the first of them. `listed` is the share of a number's
@@ -129,7 +128,7 @@ def fit(
 
     spread = delays.SPREAD.copy()
     spread[delays.NOISE] *= listed
-    figures = delays.best(likelihood, figures, spread)
+    figures = delays.best(likelihood, delays.DAY_ONE, spread)
     prior = Parameters(
         rates=delays.table(figures),
         sources=now.sources,
@@ -139,7 +138,7 @@ def fit(
     now = prior
     for _ in range(ROUNDS):
         now = _round(told, exposed, now, prior, faded, NOISE_TAU / listed**2)
-    return now, figures
+    return now
 
 
 def factor(observed: Any, expected: Any, tau: float | Floats) -> Floats:

@@ -252,7 +252,11 @@ async def test_it_forwards_by_itself_and_goes_on_after_an_outage(
     await _until(lambda: len(town.hop.taken) == 1)
     async with outage.of(database_url):
         pass  # every connection is gone
-    await town.send(alias, letter=b"Subject: after\r\n\r\n")
+    async with asyncio.timeout(20):  # put off while the connections are made anew
+        while not (await town.send(alias, letter=b"Subject: after\r\n\r\n")).startswith(
+            "250"
+        ):
+            await asyncio.sleep(0.02)
     await _until(lambda: len(town.hop.taken) == 2)
     work.cancel()
     await asyncio.gather(work, return_exceptions=True)
