@@ -28,7 +28,12 @@ from tracker import claim  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
 SIZE = {"width": 1280, "height": 800}
-HEIGHTS = {"contact": 1000, "channels": 1240}  # those with more to say
+HEIGHTS = {
+    "contact": 1300,
+    "channels": 1240,
+    "plan": 1200,
+    "calibration": 1100,
+}  # those with more to say
 SEED, WEEKS = "1", "9"  # a whole period and the one before it
 PATIENCE = 120.0  # seconds for a server to start
 TRIES = 20  # pictures of one page until two are the same; a clock may tick on it
@@ -90,6 +95,8 @@ async def pages(server: "Server") -> dict[str, str]:
         "contact": f"/demo/contacts/{await server.telling_contact()}",
         "channels": "/demo/channels",
         "health": "/demo/health",
+        "calibration": "/demo/numbers/calibration",
+        "plan": "/demo/numbers/plan",
     }
 
 
