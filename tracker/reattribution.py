@@ -6,6 +6,7 @@ new rule credits them. The old answers stay and stay in force, unless the new on
 used. All in one transaction: it happens as a whole or not at all.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,13 +21,15 @@ from tracker.sites import Site
 PATIENCE = 600.0  # seconds for one statement over very many calls
 MOST_CALLS = 200_000
 MOST_NAMED = 20  # model versions in a refusal
+# As calls were first answered, by this release or an earlier one.
+_FIRST = re.compile(rf"{posterior.RULE.partition('/')[0]}/[0-9]{{1,4}}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """What calls are answered by; `kept` is one whose answers are all there already."""
 
-    text: str  # as it is stored, such as pool-posterior/1+learned-7
+    text: str  # as it is stored, such as pool-posterior/2+learned-7
     stored: models.Stored | None = None  # None: as on day one
     kept: bool = False
 
@@ -75,7 +78,7 @@ async def rule(db: database.Db, site: Site, asked: str | None, *, at: datetime) 
     if asked is None:
         stored = await models.in_force(db, site.id, at=at)
         return _by_model(stored)
-    if asked == posterior.RULE:  # as they were first answered
+    if _FIRST.fullmatch(asked):
         return Rule(text=asked, kept=True)
     version = asked.removeprefix(f"{posterior.RULE}+")
     if version == models.DAY_ONE:

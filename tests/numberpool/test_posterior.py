@@ -322,7 +322,7 @@ def test_a_pool_without_any_traffic_still_believes_a_click():
 
 def test_the_answer_names_its_rule_and_its_model():
     assert (EXAMPLES[1][0].rule, EXAMPLES[1][0].model) == (
-        "pool-posterior/1",
+        "pool-posterior/2",
         "day-one",
     )
 

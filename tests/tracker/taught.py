@@ -162,16 +162,16 @@ async def _write_calls(
     await db.executemany(
         "INSERT INTO contacts (site_id, id, channel, kind, at, person_id, caller, number, rule, "
         "certainty, source_id, updated_at) "
-        "VALUES ($1, $2, 'phone', 'call', $3, $4, $5, $6, 'pool-posterior/1', $7, $8, $3)",
+        "VALUES ($1, $2, 'phone', 'call', $3, $4, $5, $6, 'pool-posterior/2', $7, $8, $3)",
         contacts,
     )
     await db.executemany(
         "INSERT INTO attributions (site_id, contact_id, rule, n, session_id, source_id, weight) "
-        "VALUES ($1, $2, 'pool-posterior/1', $3, $4, $5, $6)",
+        "VALUES ($1, $2, 'pool-posterior/2', $3, $4, $5, $6)",
         attributions,
     )
     await db.executemany(
         "INSERT INTO answers (site_id, contact_id, rule, model, learned_from, none) "
-        "VALUES ($1, $2, 'pool-posterior/1', 'day-one', 0, $3)",
+        "VALUES ($1, $2, 'pool-posterior/2', 'day-one', 0, $3)",
         answers,
     )

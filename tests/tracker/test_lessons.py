@@ -207,7 +207,7 @@ async def test_a_call_is_weighed_by_the_model_of_its_moment(
     assert after.basis is not None
     assert (before.basis.model, before.basis.learned_from) == ("day-one", 0)
     assert (after.basis.model, after.basis.learned_from) == ("learned-1", learned.calls)
-    assert after.rule == before.rule == "pool-posterior/1"
+    assert after.rule == before.rule == "pool-posterior/2"
     whole = after.basis.none + sum(one.weight for one in after.candidates)
     assert whole == pytest.approx(1, abs=0.01)
 
