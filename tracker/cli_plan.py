@@ -6,6 +6,7 @@ from typing import Annotated
 
 import msgspec
 import typer
+from rich.box import SIMPLE
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 
@@ -144,12 +145,16 @@ def _show(pool: pools.Pool, plan: Plan) -> None:
         console.say(NO_TRAFFIC.format(pool=pool.name, rule=VISITS_A_NUMBER))
         return
     console.say(_basis(pool, plan))
-    table = Table()
-    for name in ("Numbers", "Own number", "Shared", "None", "Erlang B", "Found", "Right", "ECE", "Wrong calls a month", *(["Loss"] if plan.worth else [])):  # fmt: skip
-        table.add_column(name, justify="right")
+    table = Table(box=SIMPLE, padding=(0, 1), collapse_padding=True)
+    loss = [f"Loss, {plan.currency}"] if plan.worth else []
+    # Headings may break, figures may not: a terminal of 80 columns holds them.
+    table.add_column("Numbers", justify="right", no_wrap=True)
+    for name in ("Own number", "Shared", "None", "Erlang B", "Found", "Right", "ECE", "Wrong calls", *loss):  # fmt: skip
+        table.add_column(name, justify="right", min_width=5, max_width=11)
     for size in plan.sizes:
         table.add_row(*_cells(plan, size), style=_style(plan, size))
     console.show(table)
+    console.say("Wrong calls and loss are those of a month.")
     console.say(_advice(plan))
 
 
@@ -158,11 +163,15 @@ def _cells(plan: Plan, size: Size) -> list[str]:
     if plan.advice and size.numbers == plan.advice.numbers:
         marks = "★ " + marks
     shares = (size.own, size.shared, size.blocked, size.erlang, size.found, size.right)
-    cells = [f"{marks}{size.numbers}", *(f"{one:.1%}" for one in shares)]
+    cells = [f"{marks}{size.numbers}", *(_share(one) for one in shares)]
     cells += [f"{size.error:.3f}", f"{size.wrong_calls:,.0f}"]
     if size.loss is not None:
-        cells.append(f"{size.loss:,.0f} {plan.currency}")
+        cells.append(f"{size.loss:,.0f}")
     return cells
+
+
+def _share(share: float) -> str:
+    return "100%" if share >= 0.9995 else f"{share:.1%}"
 
 
 def _style(plan: Plan, size: Size) -> str | None:
