@@ -145,12 +145,14 @@ def _show(pool: pools.Pool, plan: Plan) -> None:
         console.say(NO_TRAFFIC.format(pool=pool.name, rule=VISITS_A_NUMBER))
         return
     console.say(_basis(pool, plan))
-    table = Table(box=SIMPLE, padding=(0, 1), collapse_padding=True)
+    table = Table(box=SIMPLE, padding=(0, 1), collapse_padding=True, pad_edge=False)
     loss = [f"Loss, {plan.currency}"] if plan.worth else []
     # Headings may break, figures may not: a terminal of 80 columns holds them.
     table.add_column("Numbers", justify="right", no_wrap=True)
-    for name in ("Own number", "Shared", "None", "Erlang B", "Found", "Right", "ECE", "Wrong calls", *loss):  # fmt: skip
-        table.add_column(name, justify="right", min_width=5, max_width=11)
+    for name in ("Own number", "Shared", "None", "Erlang B", "Found", "Right", "ECE", "Wrong calls"):  # fmt: skip
+        table.add_column(name, justify="right", min_width=5, max_width=7)
+    for name in loss:
+        table.add_column(name, justify="right", no_wrap=True)
     for size in plan.sizes:
         table.add_row(*_cells(plan, size), style=_style(plan, size))
     console.show(table)
