@@ -9,10 +9,9 @@ from datetime import datetime
 from uuid import UUID
 
 from numberpool import db as sql
-from numberpool import ledger, posterior
+from numberpool import ledger, past, posterior
 
 NIL = UUID(int=0)
-LEAST = 0.001  # lighter candidates are not remembered
 PATIENCE = 600.0  # seconds, for very many calls at once
 MOST_VISITORS = 50  # of one phone; a switchboard's outgoing number may have very many
 
@@ -57,7 +56,7 @@ async def write(
     given: Iterable[tuple[UUID, UUID, float]],
 ) -> None:
     """The same from weights alone, those of (session, visitor, weight)."""
-    rows = [(NIL, NIL, none), *(one for one in given if one[2] > LEAST)]
+    rows = [(NIL, NIL, none), *(one for one in given if one[2] > past.LEAST)]
     await db.execute(
         """
         INSERT INTO credits (site_id, call_id, session_id, visitor_id, pool_id, number,
@@ -125,10 +124,12 @@ async def evidence(
     caller: str | None,
     at: datetime,
     call_id: UUID = NIL,
+    reveals: bool = True,
 ) -> tuple[list[posterior.Holding], posterior.Memory]:
     """All that `posterior.weigh` needs about a call, as known at its moment.
 
     `call_id` is the call itself: what it was credited with before does not count.
+    `reveals` tells whether the site sends any.
     """
     last, own = None, {}
     if caller is not None:
@@ -144,6 +145,7 @@ async def evidence(
         site_id=site_id,
         number=number,
         at=at,
+        reveals=reveals,
         sessions=last.weights if last else (),
         visitors=own,
     )

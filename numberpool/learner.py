@@ -15,7 +15,15 @@ import numpy as np
 
 from numberpool import exposure, learning, posterior
 from numberpool.exposure import HALF_LIFE, Floats
-from numberpool.model import EDGES, HORIZON, Model, day_one, day_one_noise, mass
+from numberpool.model import (
+    EDGES,
+    ENOUGH_UNSEEN,
+    HORIZON,
+    Model,
+    day_one,
+    day_one_noise,
+    mass,
+)
 from numberpool.opening import DAY, DAY_ONE, HOUR, Opening, offset
 
 LEAST_CALLS = 10  # new first calls a new model takes, …
@@ -25,9 +33,6 @@ LEAST_ELAPSED = 6 * HOUR
 MEMORY = 135 * DAY
 SETTLED = 15 * DAY  # nothing more happens to sessions as old as this
 REDIAL_PRIOR = 8.0  # calls spread as on day one
-ENOUGH = (
-    50  # sessions that must all lack a reveal before the site is thought to send none
-)
 
 
 class Learner:
@@ -70,7 +75,7 @@ class Learner:
     @property
     def reveals(self) -> bool:
         """Whether the site tells of reveals at all."""
-        return self._seen > 0 or self._shown < ENOUGH
+        return self._seen > 0 or self._shown < ENOUGH_UNSEEN
 
     def shown(self, holding: posterior.Holding) -> None:
         """A session was shown a number; the holding is read later, as it is then."""
@@ -93,7 +98,9 @@ class Learner:
         not kept; nothing before `after` counts.
         """
         self._shown += len(holdings)
-        self._seen += sum(one.seen_at is not None for one in holdings)
+        self._seen += sum(
+            one.seen_at is not None and one.clicked_at is None for one in holdings
+        )
         for one in holdings:
             self._sources.setdefault(one.source_id, len(self._sources))
         self._recalled += sum(self._may_call(one, at) for one in holdings)

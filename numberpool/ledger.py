@@ -13,6 +13,7 @@ from uuid import UUID
 
 from numberpool import db as sql
 from numberpool import lending, posterior
+from numberpool.model import ENOUGH_UNSEEN
 from numberpool.nodes import Client
 from numberpool.pools import Pool, fingerprint
 
@@ -20,9 +21,6 @@ HORIZON = timedelta(days=14)  # nobody calls later, by the posterior's table
 SAMPLE = 20  # numbers of a pool that tell how busy it is
 TRAFFIC_PERIOD = timedelta(days=7)
 LEAST_PERIOD = timedelta(hours=6)
-ENOUGH = (
-    50  # leases that must all lack a reveal before the site is thought to send none
-)
 
 
 class PoolGone(Exception):
@@ -362,14 +360,15 @@ async def holders(
     at: datetime,
     seen: int = posterior.SEEN,
     unseen: int = posterior.UNSEEN,
+    reveals: bool = True,
     sessions: Iterable[UUID] = (),
     visitors: Iterable[UUID] = (),
 ) -> list[posterior.Holding]:
     """Who may have called this number at `at`, as known at that moment, latest first.
 
     The latest holders of the last 14 days: `seen` of those that had seen it by then and
-    `unseen` of those that had not. Besides, whatever their place: the given `sessions`, and
-    those of the given `visitors`.
+    `unseen` of those that had not, or as many of them without `reveals`. Besides, whatever
+    their place: the given `sessions`, and those of the given `visitors`.
     """
     rows = await db.fetch(
         """
@@ -407,7 +406,7 @@ async def holders(
         at,
         at - HORIZON,
         seen,
-        unseen,
+        unseen if reveals else seen,
         list(sessions),
         list(visitors),
     )
@@ -422,7 +421,8 @@ async def traffic(
     sample = list(numbers[:SAMPLE])
     row = await db.fetchrow(
         """
-        SELECT count(*) AS shown, count(seen_at) AS seen, min(since) AS first
+        SELECT count(*) AS shown, min(since) AS first,
+               count(*) FILTER (WHERE seen_at IS NOT NULL AND clicked_at IS NULL) AS seen
           FROM leases
          WHERE site_id = $1 AND number = ANY ($2::text[])
            AND since > $3 AND since <= $4
@@ -436,5 +436,5 @@ async def traffic(
         return Traffic(sessions_per_second=0.0, reveals=True)
     elapsed = max(at - row["first"], LEAST_PERIOD).total_seconds()
     whole = row["shown"] * len(numbers) / len(sample)
-    reveals = row["seen"] > 0 or row["shown"] < ENOUGH
+    reveals = row["seen"] > 0 or row["shown"] < ENOUGH_UNSEEN
     return Traffic(sessions_per_second=whole / elapsed, reveals=reveals)

@@ -29,6 +29,9 @@ ENGAGEMENT_EDGES = (
 )  # visible seconds; an edge belongs to the band below it
 DEVICES = ("mobile", "desktop")
 PROVISIONAL = 50  # first calls
+# Sessions that must all lack a reveal before the site is thought to send none. A click tells
+# of no reveals: it comes from the link itself.
+ENOUGH_UNSEEN = 50
 LEAST_NOISE = 1e-9  # calls per second: a pool without any traffic has some all the same
 
 Table = tuple[float, ...]

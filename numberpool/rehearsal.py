@@ -169,7 +169,7 @@ class Answering:
             one = holders[n]
             if one.since <= at - HORIZON:
                 break
-            if one.seen_at is not None and one.seen_at <= at:
+            if not self._reveals or (one.seen_at is not None and one.seen_at <= at):
                 seen += 1
                 if seen > posterior.SEEN:
                     continue

@@ -15,9 +15,9 @@ import msgspec
 from numberpool import posterior
 from numberpool.allocation import Allocator
 from numberpool.learner import Learner
+from numberpool.model import HORIZON
 from numberpool.past import Past
 
-HORIZON = 14 * 86400.0  # seconds; nobody calls later, by the posterior's table
 GONE = (
     2 * HORIZON + 86400.0
 )  # as silent a session is not looked at again, redials neither

@@ -1,7 +1,6 @@
 """`skvoz plan`: how many numbers a site needs, by rehearsing its own last weeks."""
 
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Annotated
 
 import msgspec
@@ -13,25 +12,13 @@ from rich.table import Table
 from numberpool import pools
 from numberpool.sizing import LEAST_GAIN, MORE, Plan, Question, Size
 from tracker import config, console, db, plans, seal, sites
+from tracker.cli_replay import Late, Switch
 
 NO_TRAFFIC = """\
 {pool}: nobody was shown a number of this pool yet, so there is nothing to rehearse.
 Erlang B and the replay both need the site's own traffic: put the snippet on the pages, let
 it run for some days, and ask again. Until then a rule of thumb: one number for each {rule}
 visits a day, and not fewer than 4."""
-
-
-class Late(StrEnum):
-    """When to wait for the reveal before a number is given."""
-
-    ALWAYS = "always"
-    PEAK = "peak"
-    NEVER = "never"
-
-
-class Switch(StrEnum):
-    ON = "on"
-    OFF = "off"
 
 
 def register(app: typer.Typer) -> None:

@@ -264,7 +264,7 @@ _RANGE = """
    WHERE l.site_id = $1 AND l.number = ANY ($2::text[])
      AND l.since > $3::timestamptz AND l.since <= $4::timestamptz
 """
-_ANY_SEEN = f"SELECT EXISTS (SELECT {_RANGE} AND l.seen_at IS NOT NULL)"
+_ANY_SEEN = f"SELECT EXISTS (SELECT {_RANGE} AND l.seen_at IS NOT NULL AND l.clicked_at IS NULL)"
 _LEASES = f"""
     SELECT {weighing.SOURCE_NAME} AS source, l.device,
            extract(epoch FROM l.since)::float8 AS since,
@@ -304,6 +304,7 @@ async def _read_calls(
             caller=row["caller"],
             at=row["at"],
             call_id=row["call_id"],
+            reveals=learner.reveals,
         )
         await _name_sources(db, site.id, learner, holdings)
         moment = row["at"].timestamp()

@@ -21,7 +21,7 @@ import msgspec
 
 from numberpool import model as beliefs
 from numberpool import pools
-from numberpool.model import Model
+from numberpool.model import ENOUGH_UNSEEN, Model
 from numberpool.posterior import Holding
 from numberpool.sizing import Plan, Question
 from tracker import db as database
@@ -46,9 +46,6 @@ MONEY_DAYS = 90  # of deals and costs
 LEAST_CONTACTS = 10  # before their mean worth is believed
 PATIENCE = 120.0  # seconds for a statement
 STEP = 0.5  # seconds between two tellings of the progress
-ENOUGH = (
-    50  # visits that must all lack a reveal before the site is thought to send none
-)
 DAY = timedelta(days=1)
 
 Told = Callable[[float], Awaitable[None]]
@@ -206,7 +203,8 @@ async def load(
         asked_days=question.days,
         model=used,
         opening=weighing.clock(site, used),
-        reveals=len(visits) < ENOUGH or any(one.seen_at for one in visits),
+        reveals=len(visits) < ENOUGH_UNSEEN
+        or any(one.seen_at and not one.clicked_at for one in visits),
         every=span.every,
         withheld=calls["withheld"] or 0.0,
         calls=calls["calls"],

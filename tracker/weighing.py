@@ -45,6 +45,7 @@ async def weigh(
         caller=call.caller,
         at=call.at,
         call_id=call.id,
+        reveals=busy.reveals,
     )
     if learned is None:
         used = model.day_one(noise=model.day_one_noise(busy.sessions_per_second))

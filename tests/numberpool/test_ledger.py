@@ -10,7 +10,7 @@ import redis.asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from numberpool import ledger, lending
+from numberpool import ledger, lending, model
 from tests.numberpool import make
 
 SITE = 1
@@ -482,6 +482,34 @@ async def found(db, at=NOON, **changes):
         db, site_id=SITE, number=make.number(0), at=at, **changes
     )
     return [one.session_id.int - make.session(0).int for one in holdings]
+
+
+async def test_on_a_site_without_reveals_all_holders_count_as_having_seen_it(db):
+    pool = await set_up(db)
+    await ledger.grant(
+        db, [grant(pool, n, since=NOON - n * MINUTE) for n in range(1, 9)]
+    )
+    asked = dict(site_id=SITE, number=make.number(0), at=NOON, seen=6, unseen=2)
+    assert len(await ledger.holders(db, **asked)) == 2
+    assert len(await ledger.holders(db, **asked, reveals=False)) == 6
+
+
+async def test_a_tap_does_not_show_that_a_site_sends_reveals(db):
+    pool = await set_up(db)
+    many = range(1, 1 + model.ENOUGH_UNSEEN)
+    await ledger.grant(db, [grant(pool, n, since=NOON - n * MINUTE) for n in many])
+
+    async def reveals():
+        busy = await ledger.traffic(
+            db, site_id=SITE, numbers=[make.number(0)], at=NOON + MINUTE
+        )
+        return busy.reveals
+
+    assert not await reveals()
+    await ledger.sign(db, [sign(1, NOON, seen=True, clicked=True)])
+    assert not await reveals()
+    await ledger.sign(db, [sign(2, NOON, seen=True)])
+    assert await reveals()
 
 
 async def test_the_holders_of_a_number_are_told_latest_first(db):
