@@ -47,10 +47,6 @@ class Allocator:
             (NEVER, n) for n in range(size)
         ]  # by last seen
 
-    def held(self, session: Hashable) -> Held | None:
-        """What the session was shown; None: nothing."""
-        return self._held.get(session)
-
     def want(
         self, session: Hashable, visitor: Hashable, at: float, *, reading: bool = False
     ) -> Held | None:
@@ -80,11 +76,6 @@ class Allocator:
     def forget(self, session: Hashable) -> None:
         """The session will not come back: its number stays lent as it is."""
         self._held.pop(session, None)
-
-    def idle(self, at: float) -> int:
-        """How many numbers could be given at once."""
-        self._sweep(at)
-        return sum(at - sign > IDLE for sign in self.last_sign)
 
     def _show(
         self, session: Hashable, visitor: Hashable, at: float, number: int, shared: bool

@@ -111,11 +111,11 @@ def fit(
     told from callers not listed, and is believed in as on day one.
     """
     told = _Calls(calls, sources, at)
-    now = starting(start, sources)
+    known = starting(start, sources).sources
     faded = float(HALF_LIFE / np.log(2) * (1 - 0.5 ** (elapsed / HALF_LIFE)))
     usual = 0.05 * max(float(told.faded.sum()), 1e-9) / faded
-    seconds = np.tensordot(now.sources, exposed, axes=(0, 0))
-    others = now.sources[told.source] * told.opening
+    seconds = np.tensordot(known, exposed, axes=(0, 0))
+    others = known[told.source] * told.opening
 
     def likelihood(figures: Floats) -> float:
         cells = delays.table(figures)[STATE_OF_ROW] * _spread(
@@ -131,7 +131,7 @@ def fit(
     figures = delays.best(likelihood, delays.DAY_ONE, spread)
     prior = Parameters(
         rates=delays.table(figures),
-        sources=now.sources,
+        sources=known,
         engagement=delays.engagement(figures),
         noise=float(usual * np.exp(figures[delays.NOISE])),
     )

@@ -351,6 +351,19 @@ async def _live_sessions(
 
 # Evidence for a call ----------------------------------------------------------------------
 
+# A lease's moments as a `posterior.Holding` has them, for a SELECT list.
+HOLDING_MOMENTS = ", ".join(
+    f"extract(epoch FROM {{of}}.{name})::float8 AS {name}"
+    for name in (
+        "since",
+        "last_sign_at",
+        "seen_at",
+        "clicked_at",
+        "pinged_at",
+        "left_at",
+    )
+)
+
 
 async def holders(
     db: sql.Db,
@@ -371,7 +384,7 @@ async def holders(
     their place: the given `sessions`, and those of the given `visitors`.
     """
     rows = await db.fetch(
-        """
+        f"""
         WITH found AS (
             (SELECT * FROM leases
               WHERE site_id = $1 AND number = $2 AND since <= $3 AND since > $4
@@ -392,12 +405,7 @@ async def holders(
                AND visitor_id = ANY ($8::uuid[]) AND cardinality($8::uuid[]) > 0
         )
         SELECT session_id, visitor_id, source_id, device, shared,
-               extract(epoch FROM since)::float8 AS since,
-               extract(epoch FROM last_sign_at)::float8 AS last_sign_at,
-               extract(epoch FROM seen_at)::float8 AS seen_at,
-               extract(epoch FROM clicked_at)::float8 AS clicked_at,
-               extract(epoch FROM pinged_at)::float8 AS pinged_at,
-               extract(epoch FROM left_at)::float8 AS left_at
+               {HOLDING_MOMENTS.format(of="found")}
           FROM found
          ORDER BY found.since DESC, session_id
         """,

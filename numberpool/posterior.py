@@ -211,6 +211,31 @@ def _by(moment: float | None, at: float) -> float | None:
     return moment if moment is not None and moment <= at else None
 
 
+def latest(
+    holders: Iterable[Holding], at: float, *, reveals: bool
+) -> dict[Id, Holding]:
+    """The candidates of a call among the holders of its number, by session.
+
+    `holders` come latest first. Of those of the last 14 days, `SEEN` that had seen the number
+    by then and `UNSEEN` that had not; without `reveals` all count as having seen it.
+    `ledger.holders` takes the same from PostgreSQL.
+    """
+    found: dict[Id, Holding] = {}
+    seen = unseen = 0
+    for one in holders:
+        if one.since <= at - HORIZON or (seen >= SEEN and unseen >= UNSEEN):
+            break
+        if not reveals or (one.seen_at is not None and one.seen_at <= at):
+            seen += 1
+            kept = seen <= SEEN
+        else:
+            unseen += 1
+            kept = unseen <= UNSEEN
+        if kept:
+            found[one.session_id] = one
+    return found
+
+
 def as_seen(holding: Holding) -> Holding:
     """The holding of a site that tells of no reveals: seen at its visit."""
     if holding.seen_at is not None:

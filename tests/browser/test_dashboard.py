@@ -45,6 +45,17 @@ class Reader:
     async def open(self, path: str) -> None:
         await self.page.goto(self.root + path, wait_until="load")
 
+    async def obstacles(self) -> list[Any]:
+        """What keeps somebody from using the page: axe's serious and critical findings."""
+        # Evaluated rather than added as a script: the page's policy lets no other one in.
+        await self.page.evaluate(AXE.read_text(encoding="utf-8"))
+        found = await self.page.evaluate("axe.run({resultTypes: ['violations']})")
+        return [
+            (one["id"], [node["html"][:200] for node in one["nodes"]])
+            for one in found["violations"]
+            if one["impact"] in ("serious", "critical")
+        ]
+
     async def until(self, expression: str) -> None:
         """Wait until something is true; asked from outside, for pages may not `eval`."""
         async with asyncio.timeout(PATIENCE):
@@ -91,15 +102,7 @@ async def test_pages_have_no_serious_obstacle_for_anybody(
     await make.trouble(world, at=NOW)
     for path in (*PAGES, f"contacts/{id_}"):
         await reader.open(f"/acme/{path}")
-        # Evaluated rather than added as a script: the page's policy lets no other one in.
-        await reader.page.evaluate(AXE.read_text(encoding="utf-8"))
-        found = await reader.page.evaluate("axe.run({resultTypes: ['violations']})")
-        serious = [
-            (one["id"], [node["html"][:200] for node in one["nodes"]])
-            for one in found["violations"]
-            if one["impact"] in ("serious", "critical")
-        ]
-        assert serious == [], path
+        assert await reader.obstacles() == [], path
 
 
 async def test_no_page_is_wider_than_the_screen(

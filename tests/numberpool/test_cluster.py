@@ -14,18 +14,6 @@ from tests.numberpool import make
 pytestmark = pytest.mark.xdist_group("cluster")
 
 
-@pytest.fixture(scope="module")
-def standing():
-    with valkeys.standing() as made:
-        yield made
-
-
-@pytest.fixture
-async def cluster(standing):
-    await standing.emptied()
-    return standing
-
-
 @pytest.fixture
 async def client(cluster):
     made = cluster.client()

@@ -14,18 +14,6 @@ SECOND = timedelta(seconds=1)
 POOLS = 8
 
 
-@pytest.fixture(scope="module")
-def standing():
-    with valkeys.standing() as made:
-        yield made
-
-
-@pytest.fixture
-async def cluster(standing):
-    await standing.emptied()
-    return standing
-
-
 @pytest.fixture
 async def door(pool, cluster):
     client = cluster.client()

@@ -5,24 +5,12 @@ import json
 import pytest
 from aiohttp import test_utils
 
-from tests import make, valkeys
+from tests import make
 from tracker import config, valkey_client
 from tracker.errors import TooMany
 from web import app, keys, limits
 
 pytestmark = pytest.mark.xdist_group("cluster")
-
-
-@pytest.fixture(scope="module")
-def standing():
-    with valkeys.standing() as made:
-        yield made
-
-
-@pytest.fixture
-async def cluster(standing):
-    await standing.emptied()
-    return standing
 
 
 @pytest.fixture
