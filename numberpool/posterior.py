@@ -22,7 +22,8 @@ from numberpool.model import (
 )
 from numberpool.opening import Opening
 
-RULE: Final = "pool-posterior/2"
+FAMILY: Final = "pool-posterior"
+RULE: Final = f"{FAMILY}/2"
 HERE = 35.0  # seconds: a beat every 30 s, and a little for the way
 OPENING_FROM = 1800.0  # seconds of delay from which the opening clock counts
 DAYS = 86400.0

@@ -21,9 +21,7 @@ DAY_ONE = "day-one"
 LEARNED = "learned-"
 REMEMBERED = 500  # models in memory; one has about 10 KB
 
-WEIGHED = (
-    posterior.RULE.partition("/")[0] + "/%"
-)  # rules of calls to pools, any version
+WEIGHED = f"{posterior.FAMILY}/%"  # rules of calls to pools, any version
 # Of a contact `c` joined with the basis `b` of the answer that counts for it.
 BASIS = "answers b ON b.site_id = c.site_id AND b.contact_id = c.id AND b.rule = c.rule"
 PROVISIONAL = f"coalesce(b.learned_from < {beliefs.PROVISIONAL}, false)"

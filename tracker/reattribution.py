@@ -22,7 +22,7 @@ PATIENCE = 600.0  # seconds for one statement over very many calls
 MOST_CALLS = 200_000
 MOST_NAMED = 20  # model versions in a refusal
 # As calls were first answered, by this release or an earlier one.
-_FIRST = re.compile(rf"{posterior.RULE.partition('/')[0]}/[0-9]{{1,4}}")
+_FIRST = re.compile(rf"{posterior.FAMILY}/[0-9]{{1,4}}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

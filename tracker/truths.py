@@ -19,9 +19,9 @@ from uuid import UUID
 
 import asyncpg
 
-from numberpool import ledger, posterior
+from numberpool import ledger
 from tracker import db as database
-from tracker import ids, matching
+from tracker import ids, matching, models
 
 Kind = Literal["test", "click", "form"]
 KINDS: tuple[Kind, ...] = ("test", "click", "form")  # the one told first is named
@@ -34,7 +34,6 @@ FORM_WINDOW = timedelta(days=30)  # before or after; a phone changes hands more 
 LONGEST_HOLD = timedelta(days=14)  # a page may stay open for long after it was shown
 LONGEST_VISIT = timedelta(days=1)  # between its beginning and the number it is shown
 CERTAIN_RULES = (matching.SESSION, matching.VISITOR, matching.ALIAS)
-WEIGHED = posterior.RULE.partition("/")[0] + "/%"  # any version of the posterior
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +153,7 @@ async def _tests(
         since,
         until,
         pool_id,
-        WEIGHED,
+        models.WEIGHED,
         TEST_WINDOW,
         ids.floor(since - LONGEST_VISIT),
         ids.floor(until),
@@ -222,7 +221,7 @@ async def _clicks(
         since,
         until,
         pool_id,
-        WEIGHED,
+        models.WEIGHED,
         CLICK_WINDOW,
         ledger.HORIZON,
         LONGEST_HOLD,
@@ -271,7 +270,7 @@ async def _forms(
         since,
         until,
         pool_id,
-        WEIGHED,
+        models.WEIGHED,
         FORM_WINDOW,
         list(CERTAIN_RULES),
         ledger.HORIZON,

@@ -1,14 +1,12 @@
 """`skvoz costs`, as a shell runs it."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests import make
+from tests.tracker import shell
 from tracker import db as database
 
 GOOD = """\
@@ -23,24 +21,7 @@ async def environment(
     pool: database.Pool, database_url: str, tmp_path: Path
 ) -> dict[str, str]:
     await make.site(pool)
-    return os.environ | {
-        "DATABASE_URL": database_url,
-        "SKVOZ_DATA": str(tmp_path / "data"),
-        "SKVOZ_SECRET_KEY": "only for tests",
-    }
-
-
-def skvoz(
-    environment: dict[str, str], *arguments: str, stdin: str = ""
-) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "tracker.cli", "costs", "import", *arguments],
-        env=environment,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    return shell.environment(database_url, tmp_path)
 
 
 async def test_a_file_is_imported_and_imported_again(
@@ -49,8 +30,10 @@ async def test_a_file_is_imported_and_imported_again(
     file = tmp_path / "costs.csv"
     file.write_text(GOOD, encoding="utf-8")
 
-    told = skvoz(environment, str(file), "--site", "acme")
-    again = skvoz(environment, "-", "--site", "acme", "--json", stdin=GOOD)
+    told = shell.skvoz(environment, "costs", "import", str(file), "--site", "acme")
+    again = shell.skvoz(
+        environment, "costs", "import", "-", "--site", "acme", "--json", stdin=GOOD
+    )
 
     assert (told.returncode, told.stdout) == (0, ""), told.stderr
     assert "400 RUB from 2026-03-01 to 2026-03-02" in told.stderr
@@ -68,8 +51,14 @@ async def test_a_file_is_imported_and_imported_again(
 async def test_a_file_with_a_problem_changes_nothing(
     environment: dict[str, str], pool: database.Pool
 ) -> None:
-    bad = skvoz(
-        environment, "-", "--site", "acme", stdin=GOOD + "2026-03-03,,cpc,x,1\n"
+    bad = shell.skvoz(
+        environment,
+        "costs",
+        "import",
+        "-",
+        "--site",
+        "acme",
+        stdin=GOOD + "2026-03-03,,cpc,x,1\n",
     )
 
     assert (bad.returncode, bad.stdout) == (2, "")
@@ -81,8 +70,12 @@ async def test_a_file_with_a_problem_changes_nothing(
 async def test_a_site_or_a_file_that_is_not_there_is_named(
     environment: dict[str, str],
 ) -> None:
-    nobody = skvoz(environment, "-", "--site", "nobody", stdin=GOOD)
-    nowhere = skvoz(environment, "/nowhere.csv", "--site", "acme")
+    nobody = shell.skvoz(
+        environment, "costs", "import", "-", "--site", "nobody", stdin=GOOD
+    )
+    nowhere = shell.skvoz(
+        environment, "costs", "import", "/nowhere.csv", "--site", "acme"
+    )
 
     assert (nobody.returncode, nowhere.returncode) == (2, 2)
     assert "acme" in nobody.stderr

@@ -1,15 +1,12 @@
 """`skvoz relearn` and `skvoz reattribute`, as a shell runs them."""
 
 import json
-import os
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.tracker import taught
+from tests.tracker import shell, taught
 from tracker import db as database
 
 MOMENTS = {
@@ -31,23 +28,7 @@ async def environment(
     for table, columns in MOMENTS.items():
         moved = ", ".join(f"{one} = {one} + $1::interval" for one in columns)
         await pool.execute(f"UPDATE {table} SET {moved}", ahead)
-    return os.environ | {
-        "DATABASE_URL": database_url,
-        "SKVOZ_DATA": str(tmp_path / "data"),
-        "SKVOZ_SECRET_KEY": "only for tests",
-    }
-
-
-def skvoz(
-    environment: dict[str, str], *arguments: str
-) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "tracker.cli", *arguments],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    return shell.environment(database_url, tmp_path)
 
 
 async def test_a_site_learns_anew_and_its_calls_are_answered_again(
@@ -55,9 +36,9 @@ async def test_a_site_learns_anew_and_its_calls_are_answered_again(
 ) -> None:
     since = str((datetime.now(UTC) - timedelta(days=15)).date())
 
-    learned = skvoz(environment, "relearn", "acme", "--json")
-    shown = skvoz(environment, "reattribute", "acme", "--since", since)
-    told = skvoz(
+    learned = shell.skvoz(environment, "relearn", "acme", "--json")
+    shown = shell.skvoz(environment, "reattribute", "acme", "--since", since)
+    told = shell.skvoz(
         environment, "reattribute", "acme", "--since", since, "--use", "--json"
     )
 
@@ -88,7 +69,7 @@ async def test_what_makes_no_sense_is_refused_in_a_line(
         (("reattribute", "acme", "--since", "2026-10-01", "--rule", "x"), "must be one of"),
         (("relearn", "acme", "--since", "2999-01-01"), "must not lie ahead"),
     ):  # fmt: skip
-        told = skvoz(environment, *arguments)
+        told = shell.skvoz(environment, *arguments)
 
         assert (told.returncode, told.stdout) == (2, ""), told.stderr
         assert words in told.stderr

@@ -1,39 +1,20 @@
 """`skvoz plan`, as a shell runs it."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from numberpool.sizing import Plan
 from tests import make
-from tests.tracker import taught
+from tests.tracker import shell, taught
 from tracker import db as database
 from tracker import ids
 
 
 @pytest.fixture
 def environment(database_url: str, tmp_path: Path) -> dict[str, str]:
-    return os.environ | {
-        "DATABASE_URL": database_url,
-        "SKVOZ_DATA": str(tmp_path / "data"),
-        "SKVOZ_SECRET_KEY": "only for tests",
-    }
-
-
-def skvoz(
-    environment: dict[str, str], *arguments: str
-) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "tracker.cli", "plan", *arguments],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    return shell.environment(database_url, tmp_path)
 
 
 async def move_to_today(db: database.Pool, site_id: int) -> None:
@@ -61,7 +42,7 @@ async def test_a_site_without_visits_is_told_what_to_do(
 ) -> None:
     await make.site(pool)
 
-    told = skvoz(environment, "acme")
+    told = shell.skvoz(environment, "plan", "acme")
 
     assert (told.returncode, told.stdout) == (0, ""), told.stderr
     assert "nobody was shown a number of this pool yet" in told.stderr
@@ -74,8 +55,10 @@ async def test_a_plan_is_a_table_with_the_advice_and_one_line_of_json_for_a_scri
     site = await taught.fill(pool, taught.replayed())
     await move_to_today(pool, site.id)
 
-    told = skvoz(environment, "acme", "--days", "4", "--traffic", "0.5")
-    script = skvoz(environment, "acme", "--days", "4", "--goal", "0.7", "--json")
+    told = shell.skvoz(environment, "plan", "acme", "--days", "4", "--traffic", "0.5")
+    script = shell.skvoz(
+        environment, "plan", "acme", "--days", "4", "--goal", "0.7", "--json"
+    )
 
     assert told.returncode == 0, told.stderr
     assert "Erlang" in told.stdout and "← now" in told.stdout
@@ -95,9 +78,9 @@ async def test_what_makes_no_sense_is_refused_with_its_name(
 ) -> None:
     await make.site(pool)
 
-    goal = skvoz(environment, "acme", "--goal", "80")
-    name = skvoz(environment, "acme", "--pool", "other")
-    site = skvoz(environment, "nobody")
+    goal = shell.skvoz(environment, "plan", "acme", "--goal", "80")
+    name = shell.skvoz(environment, "plan", "acme", "--pool", "other")
+    site = shell.skvoz(environment, "plan", "nobody")
 
     assert (goal.returncode, name.returncode, site.returncode) == (2, 2, 2)
     assert "goal: must be between 0 and 1" in goal.stderr

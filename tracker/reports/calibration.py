@@ -14,7 +14,7 @@ from uuid import UUID
 
 from numberpool import calibration, ledger, pools
 from tracker import db as database
-from tracker import truths
+from tracker import models, truths
 from tracker.errors import BadInput
 from tracker.reports import rollup
 from tracker.sites import Site
@@ -191,7 +191,7 @@ async def _weighed(
         since,
         until,
         pool_id,
-        truths.WEIGHED,
+        models.WEIGHED,
     )
     assert row is not None  # an aggregate without groups always has its row
     return row["calls"], row["mean"]
