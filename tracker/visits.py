@@ -18,7 +18,7 @@ import redis.exceptions
 
 from numberpool import aliases, ledger, lending, nodes, phones, pools, targeting
 from tracker import db as database
-from tracker import ids, pool_waits, source_rows, sources, visit_rows
+from tracker import explanations, ids, pool_waits, source_rows, sources, visit_rows
 from tracker.sites import Mailbox, Site, Static
 from tracker.together import Together
 
@@ -51,6 +51,7 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     region: str = ""  # as a trusted proxy told
     reading: bool = False  # a number is about to be read: lend one even if none is idle
     page: bool = True  # False: the same page asks again
+    debug: bool = False  # the page asks why
 
 
 class Number(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +80,7 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     emails: list[Email]
     lease_seconds: int
     beat_seconds: int
+    debug: explanations.Explanation | msgspec.UnsetType = msgspec.UNSET
 
 
 class Visits:
@@ -196,6 +198,7 @@ def keep_own(visit: Visit) -> Arrival:
         visit,
         [_own(number) for number in visit.replaces if "@" not in number],
         session=visit.session,
+        why="not_kept",
     )
 
 
@@ -208,25 +211,29 @@ def without_consent(visit: Visit) -> Arrival:
             continue
         static = _static(visit.site, landing.source, text)
         numbers.append(_show(text, static.number, "static") if static else _own(text))
-    return _answer(visit, numbers, visitor=None)
+    return _answer(visit, numbers, why="no_consent")
 
 
 def _answer(
-    visit: Visit,
-    numbers: list[Number],
-    *,
-    visitor: UUID | None = None,
-    session: UUID | None = None,
+    visit: Visit, numbers: list[Number], *, why: str, session: UUID | None = None
 ) -> Arrival:
     return Arrival(
-        visitor=visitor,
+        visitor=None,
         session=session,
         new_session=False,
         numbers=numbers,
         emails=[],
         lease_seconds=visit.site.rules.lease_seconds,
         beat_seconds=visit.site.rules.beat_seconds,
+        debug=explanations.explain(_classify(visit, live=False), why=why)
+        if visit.debug
+        else msgspec.UNSET,
     )
+
+
+def is_test(url: str) -> bool:
+    """Whether the owner tries things out: such a session is left out of figures."""
+    return "skvoz_test=1" in url
 
 
 def _own(text: str) -> Number:
@@ -383,7 +390,7 @@ class _Step:
                 landing_url=visit.url[: visit_rows.URL],
                 referrer_url=visit.referrer[: visit_rows.URL],
                 details=self._details(),
-                test="skvoz_test=1" in visit.url,
+                test=is_test(visit.url),
                 page=visit.url[: visit_rows.URL] if past and visit.page else None,
             )
         )
@@ -442,7 +449,49 @@ class _Step:
             emails=emails,
             lease_seconds=self.visit.site.rules.lease_seconds,
             beat_seconds=self.visit.site.rules.beat_seconds,
+            debug=self._explain(numbers) if self.visit.debug else msgspec.UNSET,
         )
+
+    def _explain(self, shown: Sequence[Number]) -> explanations.Explanation:
+        visit, kinds = self.visit, {one.replaces: one.kind for one in shown}
+        # A session's id travels in links; the visitor's does not leave his browser.
+        known = self.past is None or self.past.visitor_id == visit.visitor
+        return explanations.explain(
+            self.landing,
+            why=self._why_source(),
+            source=self.source if known else None,
+            device=visit.device,
+            region=visit.region,
+            test=is_test(visit.url),
+            numbers=[
+                explanations.Lent(
+                    replaces=text,
+                    kind=kinds[text],
+                    pool=pool.name if pool else None,
+                    why=self._why_number(text, pool, kinds[text]),
+                )
+                for text, pool, _ in self._targets
+                if text in kinds
+            ],
+        )
+
+    def _why_source(self) -> str:
+        if self.past is not None:
+            return "session"
+        if self.landing.significant:
+            return "landing"
+        return "nothing" if self.source is sources.DIRECT else "visitor"
+
+    def _why_number(self, text: str, pool: pools.Pool | None, kind: str) -> str:
+        if pool is None:
+            known = _e164(self.visit.site, text) in self.visit.site.pool_of
+            return "not_targeted" if known else "no_pool"
+        loan = self._loans.get(pool.id)
+        if loan is None:
+            return "away"
+        if kind != "dynamic":
+            return "none_idle"
+        return "shared" if loan.shared else "lent" if loan.fresh else "held"
 
     def _number(
         self, text: str, pool: pools.Pool | None, stood: visit_rows.Stood

@@ -62,6 +62,7 @@ class VisitBody(msgspec.Struct, kw_only=True):
     visitor: Short | None = None
     session: Short | None = None
     consent: bool = True
+    debug: bool = False  # the answer tells why
     ids: dict[Short, Any] | None = None
     replaces: Annotated[list[Short], msgspec.Meta(max_length=ADDRESSES)] = []
 
@@ -138,6 +139,7 @@ async def visit(request: web.Request) -> web.Response:
         ids=_analytics(body.ids),
         device=bots.device(request.headers.get(hdrs.USER_AGENT, "")),
         region=_region(request) if site.regional else "",
+        debug=body.debug,
     )
     if _is_bot(request):
         return _answer(visits.keep_own(asked))
