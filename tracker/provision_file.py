@@ -15,6 +15,7 @@ from tracker import (
     connections,
     provision_checks,
     provision_match,
+    provision_snippet,
     provision_target,
     setup,
     sources,
@@ -24,6 +25,7 @@ from tracker.connections import Kinds
 from tracker.errors import BadFile
 from tracker.setup import SetUp
 from tracker.sites import Rules
+from tracker.snippet_rules import TABLES
 from tracker.tables import Problems, Table
 
 LONGEST = 1_000_000  # characters; 10 000 numbers take a fifth of it
@@ -62,6 +64,7 @@ def read(text: str, kinds: Kinds, stored: SetUp | None = None) -> SetUp:
     site = whole.table("site")
     country = _country(site)
     found = SetUp(
+        rules=_rules(site) | provision_snippet.read(whole),
         **_site(site),
         pools=tuple(_pool(one, country) for one in whole.tables("pool")),
         statics=tuple(_static(one, country) for one in whole.tables("static")),
@@ -101,7 +104,6 @@ def _site(site: Table) -> dict[str, Any]:
         "domains": site.hosts("domains"),
         "timezone": site.timezone("timezone", "Europe/Moscow"),
         "currency": site.currency("currency", "RUB"),
-        "rules": _rules(site),
     }
     site.done()
     return found
@@ -112,6 +114,8 @@ def _rules(site: Table) -> dict[str, Any]:
     usual = Rules()
     given = {}
     for one in msgspec.structs.fields(Rules):
+        if one.name in TABLES:
+            continue
         value = site.rule(one.name, one.type, getattr(usual, one.name))
         if value != getattr(usual, one.name):
             given[one.name] = value

@@ -1,7 +1,7 @@
 """A set-up written down: as the TOML that `skvoz apply` takes, and as JSON for scripts. Pure."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import idna
@@ -9,13 +9,14 @@ import idna
 from tracker import connections, setup
 from tracker.connections import Kinds
 from tracker.setup import SetUp
+from tracker.snippet_rules import TABLES
 
 LABELS = ("source", "medium", "campaign", "content", "term")
 
 
 def as_toml(found: SetUp, kinds: Kinds, *, public_url: str, secrets: bool) -> str:
     """The file; a secret is `…`, which keeps what is stored, unless they are wanted."""
-    parts = [table("[site]", _site(found))]
+    parts = [table("[site]", _site(found)), *_script(found)]
     parts += [table("[[pool]]", _pool(one)) for one in found.pools]
     parts += [table("[[static]]", _static(one)) for one in found.statics]
     parts += [table("[[mailbox]]", _mailbox(one, secrets)) for one in found.mailboxes]
@@ -49,8 +50,10 @@ def as_json(
                 "settings": settings,
             }
         )
+    address = found.rules.get("snippet", {}).get("address") or public_url
     return {
-        "site": {**_site(found), "snippet": f"{public_url}/s/{found.key}.js"},
+        "site": {**_site(found), "snippet": f"{address}/s/{found.key}.js"},
+        **{name: found.rules.get(name, {}) for name in TABLES},
         "pools": [_pool(one) for one in found.pools],
         "statics": [_static(one) for one in found.statics],
         "mailboxes": [_mailbox(one, secrets) for one in found.mailboxes],
@@ -66,8 +69,24 @@ def _site(found: SetUp) -> dict[str, Any]:
         "domains": [_readable(domain) for domain in found.domains],
         "timezone": found.timezone,
         "currency": found.currency,
-        **found.rules,
+        **{name: one for name, one in found.rules.items() if name not in TABLES},
     }
+
+
+def _script(found: SetUp) -> Iterator[str]:
+    """The tables of the site's script; what is as usual is not told."""
+    for name in TABLES:
+        plain, deeper = {}, []
+        for key, value in found.rules.get(name, {}).items():
+            if isinstance(value, Mapping):
+                deeper.append(table(f"[{name}.{key}]", value))
+            elif isinstance(value, list):
+                deeper += [table(f"[[{name}.{key}]]", one) for one in value]
+            else:
+                plain[key] = value
+        if plain:
+            yield table(f"[{name}]", plain)
+        yield from deeper
 
 
 def _pool(pool: setup.Pool) -> dict[str, Any]:

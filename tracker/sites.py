@@ -19,6 +19,7 @@ import msgspec
 from numberpool import pools, targeting
 from tracker import db
 from tracker.seal import Seal
+from tracker.snippet_rules import Snippet, Widget
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Fal
     crawl: Annotated[list[str], msgspec.Meta(max_length=50)] = []
     # Expected share of calls attributed rightly, below which the owner is told; 0: never.
     accuracy_alert: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
+    snippet: Snippet = Snippet()
+    widget: Widget = Widget()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +120,10 @@ class Site:
     @property
     def lookback(self) -> timedelta:
         return timedelta(days=self.rules.lookback_days)
+
+    def reached(self, public_url: str) -> str:
+        """The address under which this site's pages know the server."""
+        return self.rules.snippet.address or public_url
 
     def mailbox(self, id_: int) -> Mailbox | None:
         return next((box for box in self.mailboxes if box.id == id_), None)
