@@ -1,13 +1,13 @@
-"""The script that sites embed, each with its own configuration in it.
+"""The script that sites embed, each with its own configuration and parts in it.
 
-Built once a site and set-up, compressed once, and answered from memory with an ETag. The
-configuration's shape is written down in `web/snippet/README.md`.
+Built once a site and set-up, compressed once, and answered from memory with an ETag. What
+stands in it is decided by `snippet_config`.
 """
 
 import gzip
 import hashlib
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import brotli
@@ -16,11 +16,12 @@ from aiohttp import hdrs, web
 
 from tracker.errors import TrackerError, UnknownAddress
 from tracker.sites import Site
-from web import keys
+from web import keys, snippet_config
 
-BUILT = Path(__file__).parent / "static" / "snippet" / "snippet.min.js"
+BUILT = Path(__file__).parent / "static" / "snippet"
+CORE = "snippet"
 FRESH = 300  # seconds a browser keeps it without asking
-KEPT = 256  # sites' scripts in memory
+KEPT = 256  # scripts in memory
 
 
 class NotBuilt(TrackerError):
@@ -29,7 +30,7 @@ class NotBuilt(TrackerError):
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """One site's script in every encoding."""
+    """One script in every encoding."""
 
     etag: str
     plain: bytes
@@ -38,15 +39,52 @@ class Script:
 
 
 def routes() -> list[web.RouteDef]:
-    return [web.get("/s/{site}.js", snippet)]
+    return [
+        web.get("/s/{site}.js", snippet),
+        web.get("/s/{site}/{name}.js", apart),
+    ]
 
 
 async def snippet(request: web.Request) -> web.Response:
     """The site's script; unchanged answers 304."""
     site = await _site(request)
-    script = _script(
-        _source(), _configuration(site, request.app[keys.SETTINGS].public_url)
+    told = snippet_config.configuration(site, request.app[keys.SETTINGS].public_url)
+    plain = assembled(
+        built(CORE),
+        msgspec.json.encode(told),
+        tuple(map(built, snippet_config.parts(site))),
     )
+    return _answer(request, plain)
+
+
+async def apart(request: web.Request) -> web.Response:
+    """What the script loads by itself once the page stands: the widget, the debug panel."""
+    site = await _site(request)
+    name = request.match_info["name"]
+    if name != "debug" and not (name == "widget" and site.rules.widget.shown):
+        raise UnknownAddress("there is no such script")
+    return _answer(request, b"(" + built(name) + b")(window.skvoz.S);\n")
+
+
+def assembled(core: bytes, configuration: bytes, parts: tuple[bytes, ...]) -> bytes:
+    """The script of one site; nothing in it ends a script element that it is pasted into."""
+    arguments = [configuration.replace(b"</", b"<\\/")]
+    if parts:
+        arguments.append(b"[" + b",".join(parts) + b"]")
+    return b"(" + core + b")(" + b",".join(arguments) + b");\n"
+
+
+@cache
+def built(name: str) -> bytes:
+    """A script as it was built: one function expression."""
+    try:
+        return (BUILT / f"{name}.min.js").read_bytes().strip().removesuffix(b";")
+    except FileNotFoundError:
+        raise NotBuilt("the snippet is not built; run `make install`") from None
+
+
+def _answer(request: web.Request, plain: bytes) -> web.Response:
+    script = _encoded(plain)
     headers = {
         hdrs.ETAG: script.etag,
         hdrs.CACHE_CONTROL: f"public, max-age={FRESH}, stale-while-revalidate=86400",
@@ -81,34 +119,8 @@ async def _site(request: web.Request) -> Site:
     return site
 
 
-def _configuration(site: Site, public_url: str) -> bytes:
-    numbers = {
-        *site.pool_of,
-        *(one for static in site.statics for one in static.replaces),
-    }
-    return msgspec.json.encode(
-        {
-            "site": site.key,
-            "api": public_url,
-            "numbers": sorted(numbers),
-            "emails": sorted({one for box in site.mailboxes for one in box.replaces}),
-            "consent": "auto",
-        }
-    )
-
-
-@lru_cache(maxsize=1)
-def _source() -> bytes:
-    try:
-        return BUILT.read_bytes().strip().removesuffix(b";")
-    except FileNotFoundError:
-        raise NotBuilt("the snippet is not built; run `make install`") from None
-
-
 @lru_cache(maxsize=KEPT)
-def _script(source: bytes, configuration: bytes) -> Script:
-    # "</" cannot end a script element that somebody pastes this into.
-    plain = b"(" + source + b")(" + configuration.replace(b"</", b"<\\/") + b");\n"
+def _encoded(plain: bytes) -> Script:
     return Script(
         etag=f'"{hashlib.sha256(plain).hexdigest()[:20]}"',
         plain=plain,
