@@ -2,9 +2,12 @@
 
 A session id is a UUID of version 8 (RFC 9562 section 5.8): 48 bits of Unix milliseconds,
 24 bits of site number and 50 random bits. So a bare id finds its month's partition and its
-site, and nobody can guess the id of another visitor.
+site, and nobody can guess the id of another visitor. Links to messengers carry it as a code
+of 22 characters, which a bot or an operator's line hands back.
 """
 
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid5
 
@@ -15,6 +18,7 @@ NATURAL = UUID(
 )  # namespace of ids from natural keys
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
+CODE = re.compile("(?=([A-Za-z0-9_-]{22}))")  # at any place: `promo_CODE` is one too
 
 
 def mint(site_id: int, at: datetime) -> UUID:
@@ -46,6 +50,23 @@ def site(id_: UUID) -> int:
 def minted(id_: UUID) -> bool:
     """Whether the id has the form of `mint`."""
     return id_.version == 8
+
+
+def code(id_: UUID) -> str:
+    """The id in 22 characters that a link's parameter may have (base64url, RFC 4648)."""
+    return urlsafe_b64encode(id_.bytes).rstrip(b"=").decode()
+
+
+def find_code(text: str, site_id: int) -> UUID | None:
+    """The site's session whose code stands in the text, whatever stands around it.
+
+    What only looks like a code has one chance in a billion to name this very site.
+    """
+    for match in CODE.finditer(text):
+        found = UUID(bytes=urlsafe_b64decode(f"{match[1]}=="))
+        if minted(found) and site(found) == site_id:
+            return found
+    return None
 
 
 def natural(site_id: int, *parts: str) -> UUID:

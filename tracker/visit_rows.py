@@ -42,6 +42,7 @@ class Past:
     landing_url: str
     device: str
     region: str
+    test: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +69,7 @@ class Row(msgspec.Struct, kw_only=True):
     landing_url: str
     referrer_url: str
     details: dict[str, Any] | None
-    test: bool
+    test: bool | None  # None: as it was
     page: str | None  # a further page of a session that goes on
 
 
@@ -129,7 +130,7 @@ async def _sessions(db: database.Db, wanted: list[UUID]) -> dict[UUID, Past]:
     rows = await db.fetch(
         """
         SELECT s.site_id, s.id, s.visitor_id, s.last_seen_at, s.source_id, s.raw_source_id,
-               s.landing_url, s.device, s.details->>'region' AS region,
+               s.landing_url, s.device, s.test, s.details->>'region' AS region,
                s.details->'click_ids' AS click_ids,
                o.channel, o.source, o.medium, o.campaign, o.content, o.term,
                (SELECT jsonb_object_agg(l.pool_id, l.number ORDER BY l.since)
@@ -169,6 +170,7 @@ def _past(row: asyncpg.Record) -> Past:
         landing_url=row["landing_url"],
         device=row["device"],
         region=row["region"] or "",
+        test=row["test"],
     )
 
 
@@ -280,12 +282,13 @@ WITH given AS MATERIALIZED (
                           raw_source_id, significant, rule, device, landing_url, referrer_url,
                           details, test)
     SELECT site_id, id, visitor_id, at, at, source_id, raw_source_id, significant, rule, device,
-           landing_url, referrer_url, details, test
+           landing_url, referrer_url, details, coalesce(test, false)
       FROM given WHERE new
 """
 _AGAIN = """), again AS (
     UPDATE sessions s
        SET last_seen_at = greatest(s.last_seen_at, g.at),
+           test = coalesce(g.test, s.test),
            details = CASE WHEN g.details IS NULL THEN s.details
                           ELSE coalesce(s.details, '{}') || jsonb_build_object('ids',
                                coalesce(s.details->'ids', '{}')

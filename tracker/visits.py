@@ -7,6 +7,7 @@ is away costs the visitor nothing: he is told to keep what is on the page.
 """
 
 import logging
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -28,6 +29,7 @@ PATIENCE = 0.25  # seconds until the page is told to keep what it has
 BATCH = 64  # visits settled together at most
 AT_ONCE = 2  # batches: while one is with the stores, another is made ready
 NOTHING = visit_rows.Known()
+_TEST_MARK = re.compile(r"[?&#]skvoz_test=([01])(?![^&#])")
 
 # Whatever is wrong, the visitor is answered.
 STORES_AWAY = (*database.AWAY, asyncpg.PostgresError, redis.exceptions.RedisError)
@@ -231,9 +233,13 @@ def _answer(
     )
 
 
-def is_test(url: str) -> bool:
-    """Whether the owner tries things out: such a session is left out of figures."""
-    return "skvoz_test=1" in url
+def test_mark(url: str) -> bool | None:
+    """Whether the owner begins or ends trying things out; None: the address says nothing.
+
+    What is done in a session under test is kept and left out of figures.
+    """
+    mark = _TEST_MARK.search(url)
+    return mark[1] == "1" if mark else None
 
 
 def _own(text: str) -> Number:
@@ -390,7 +396,7 @@ class _Step:
                 landing_url=visit.url[: visit_rows.URL],
                 referrer_url=visit.referrer[: visit_rows.URL],
                 details=self._details(),
-                test=is_test(visit.url),
+                test=test_mark(visit.url),
                 page=visit.url[: visit_rows.URL] if past and visit.page else None,
             )
         )
@@ -462,7 +468,7 @@ class _Step:
             source=self.source if known else None,
             device=visit.device,
             region=visit.region,
-            test=is_test(visit.url),
+            test=self._is_test(),
             numbers=[
                 explanations.Lent(
                     replaces=text,
@@ -474,6 +480,10 @@ class _Step:
                 if text in kinds
             ],
         )
+
+    def _is_test(self) -> bool:
+        mark = test_mark(self.visit.url)
+        return bool(self.past and self.past.test) if mark is None else mark
 
     def _why_source(self) -> str:
         if self.past is not None:

@@ -37,7 +37,11 @@ REGION = 100  # characters of a region's name
 FIELDS = 100  # a form's own fields
 FORM_PATIENCE = 3.0  # seconds a form waits for the commit before it is spooled
 SKEW = timedelta(seconds=60)  # how far a page's clock is believed
-ANALYTICS = ("ym_client_id", "ga_client_id", "ga_session_id", "fbp", "fbc", "vk_id")
+# Ids of analytics and advertising systems, as their first-party cookies hold them.
+ANALYTICS = (
+    "ym_client_id", "ga_client_id", "ga_session_id", "vk_id",
+    "fbp", "fbc", "gcl_aw", "gcl_gb", "gcl_ag", "uetmsclkid",
+)  # fmt: skip
 
 VISITS: web.AppKey[visits.Visits] = web.AppKey("visits", visits.Visits)
 BEATS: web.AppKey[beats.Beats] = web.AppKey("beats", beats.Beats)
@@ -233,7 +237,7 @@ async def read_form(
         id=body.id,
         channel=body.channel,
         at=event.received_at,
-        session_id=_uuid(body.session),
+        session_id=_session(body, site),
         visitor_id=_uuid(body.visitor),
         url=tags.clean(body.url or "", 4096),
         referrer=tags.clean(body.referrer or "", 4096),
@@ -356,6 +360,16 @@ def _fields(body: ContactBody, phone: str | None) -> dict[str, str]:
     }
 
 
+def _session(body: ContactBody, site: Site) -> UUID | None:
+    """The session as the page, a bot or an operator's line hands it back."""
+    told = body.session or ""
+    return (
+        _uuid(told)
+        or ids.find_code(told, site.id)
+        or ids.find_code(body.text or "", site.id)
+    )
+
+
 def _lines(text: str) -> str:
     lines = [tags.clean(line, contacts.TEXT) for line in text.splitlines()]
     return "\n".join(lines)[: contacts.TEXT]
@@ -364,8 +378,11 @@ def _lines(text: str) -> str:
 def _analytics(told: dict[str, Any] | None) -> dict[str, str]:
     if not told:
         return {}
-    return {
-        name: tags.clean(str(told[name]), 100) for name in ANALYTICS if told.get(name)
+    found = {name: str(told[name]) for name in ANALYTICS if told.get(name)}
+    return {  # a longer one is no id: cut, it would be somebody else's
+        name: tags.clean(text, tags.MAX_ID)
+        for name, text in found.items()
+        if len(text) <= tags.MAX_ID
     }
 
 
