@@ -1,14 +1,16 @@
 """Makes what pages load: the minified snippet and the libraries of the dashboard.
 
 `python -m web.snippet_build` takes the packages that `package.json` pins from npm into
-`node_modules/`, minifies `web/snippet/snippet.js` with terser and copies two libraries; all
-of it lands in folders that git ignores, from where the web process serves it. A second run
-finds everything newer than its sources and does nothing.
+`node_modules/`, makes one function expression of each script in `web/snippet/` (esbuild
+bundles its modules, terser minifies the whole) and copies two libraries; all of it lands in
+folders that git ignores, from where the web process serves it. A second run finds everything
+newer than its sources and does nothing.
 """
 
 import fcntl
 import importlib.util
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -22,15 +24,17 @@ from tracker.errors import TrackerError
 
 ROOT = Path(__file__).resolve().parent.parent
 NPM_PATIENCE = timedelta(minutes=10)  # a slow line still brings 60 MB in that time
-TERSER_PATIENCE = timedelta(minutes=1)
+TOOL_PATIENCE = timedelta(minutes=1)
 
+FUNCTION = re.compile(rb"\(?(function\(|\(?[\w$,]*\)?=>)")
+ESBUILD_OPTIONS = ("--bundle", "--format=iife", "--target=es2018", "--charset=utf8")
 # One expression in, one expression out: the server calls it with the site's configuration.
 TERSER_OPTIONS = (
-    "--expression",
     "--ecma",
-    "2017",
+    "2018",
     "--compress",
-    "expression=true,ecma=2017,passes=3,unsafe_arrows=true",
+    "expression=true,ecma=2018,passes=4,unsafe_arrows=true,unsafe_methods=true,"
+    "hoist_funs=true,keep_fargs=false,pure_getters=true",
     "--mangle",
 )
 
@@ -45,6 +49,18 @@ class Copy:
 
     source: str  # below node_modules/
     target: str  # below web/static/
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """One script of the snippet and the free names its modules are given by the caller."""
+
+    entry: Path
+    arguments: str
+
+    @property
+    def name(self) -> str:
+        return "core" if self.entry.name == "main.js" else self.entry.stem
 
 
 COPIES = (
@@ -70,16 +86,17 @@ def build(root: Path = ROOT) -> list[Path]:
     Raises BuildFailed.
     """
     package = root / "package.json"
-    snippet = root / "web/snippet/snippet.js"
-    minified = root / "web/static/snippet/snippet.min.js"
     modules = root / "node_modules"
+    sources = sorted((root / "web/snippet").rglob("*.js"))
     made: list[Path] = []
     with one_at_a_time(modules):
         if not installed(package, modules):
             install(root)
-        if stale(minified, snippet, package):
-            write(minified, minify(snippet, modules))
-            made.append(minified)
+        for script in scripts(root):
+            target = root / f"web/static/snippet/{script.name}.min.js"
+            if stale(target, package, *sources):
+                write(target, minify(script, modules))
+                made.append(target)
         for copy in COPIES:
             target = root / "web/static" / copy.target
             if stale(target, package):
@@ -115,14 +132,40 @@ def install(root: Path) -> None:
     run((*find_node().npm, "install", *options), at=root, patience=NPM_PATIENCE)
 
 
-def minify(source: Path, modules: Path) -> bytes:
-    """The snippet as one minified expression, without a semicolon at its end."""
-    terser = (str(modules / "terser/bin/terser"), str(source), *TERSER_OPTIONS)
+def scripts(root: Path = ROOT) -> list[Script]:
+    """The core, the parts served in its file, and the scripts loaded apart."""
+    folder = root / "web/snippet"
+    return [
+        Script(entry=folder / "core/main.js", arguments="C, PARTS"),
+        *(
+            Script(entry=entry, arguments="S")
+            for below in ("parts", "apart")
+            for entry in sorted((folder / below).glob("*.js"))
+        ),
+    ]
+
+
+def minify(script: Script, modules: Path) -> bytes:
+    """The script as one minified function expression, without a semicolon at its end."""
+    node = find_node().node
+    here = script.entry.parent
+    bundle = run(
+        (
+            *node,
+            str(modules / "esbuild/bin/esbuild"),
+            script.entry.name,
+            *ESBUILD_OPTIONS,
+        ),
+        at=here,
+    )
+    whole = b"(function (" + script.arguments.encode() + b") {\n" + bundle + b"})"
     out = run(
-        (*find_node().node, *terser), at=source.parent, patience=TERSER_PATIENCE
+        (*node, str(modules / "terser/bin/terser"), *TERSER_OPTIONS),
+        at=here,
+        given=whole,
     ).strip()
-    if not out.startswith(b"(function("):
-        raise BuildFailed(f"{source}: terser made no function of it")
+    if not FUNCTION.match(out):
+        raise BuildFailed(f"{script.entry}: terser made no function of it")
     return out.removesuffix(b";")
 
 
@@ -147,13 +190,19 @@ def wheel_node() -> Node:
     return Node(node=(node,), npm=(node, npm))
 
 
-def run(command: tuple[str, ...], *, at: Path, patience: timedelta) -> bytes:
+def run(
+    command: tuple[str, ...],
+    *,
+    at: Path,
+    given: bytes = b"",
+    patience: timedelta = TOOL_PATIENCE,
+) -> bytes:
     """A command's output. Raises BuildFailed with the end of what it complained of."""
     try:
         done = subprocess.run(  # noqa: S603  fixed commands of our own
             command,
             cwd=at,
-            stdin=subprocess.DEVNULL,
+            input=given,
             capture_output=True,
             timeout=patience.total_seconds(),
             check=False,

@@ -19,7 +19,7 @@ from tracker.sites import Site
 from web import keys, snippet_config
 
 BUILT = Path(__file__).parent / "static" / "snippet"
-CORE = "snippet"
+CORE = "core"
 FRESH = 300  # seconds a browser keeps it without asking
 KEPT = 256  # scripts in memory
 

@@ -136,18 +136,17 @@ async def visit(context: BrowserContext) -> Callable[[str], Awaitable[Window]]:
 
 
 @pytest.fixture(scope="session")
-def snippet() -> str:
-    """The minified snippet, as sites load it."""
+def snippet() -> dict[str, str]:
+    """The minified scripts by name: `core`, its parts, and what is loaded apart."""
     snippet_build.build()
-    return (snippet_build.ROOT / "web/static/snippet/snippet.min.js").read_text(
-        encoding="utf-8"
-    )
+    built = (snippet_build.ROOT / "web/static/snippet").glob("*.min.js")
+    return {path.name.removesuffix(".min.js"): path.read_text() for path in built}
 
 
 @pytest.fixture
-async def tracker(snippet: str) -> AsyncIterator[FakeTracker]:
+async def tracker(snippet: dict[str, str]) -> AsyncIterator[FakeTracker]:
     """A tracker that says what the test wants, and the site's pages."""
-    fake = FakeTracker(script=snippet)
+    fake = FakeTracker(scripts=snippet)
     runner = web.AppRunner(fake.app(), shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

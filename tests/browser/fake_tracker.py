@@ -71,7 +71,7 @@ def says(
 
 @dataclass(slots=True, kw_only=True)
 class FakeTracker:
-    script: str  # the minified snippet
+    scripts: dict[str, str]  # the minified scripts by name
     port: int = 0
     told: list[Told] = field(default_factory=list)
     pages: dict[str, str] = field(default_factory=dict)
@@ -79,6 +79,7 @@ class FakeTracker:
     config: Body = field(
         default_factory=dict
     )  # overrides of the snippet's configuration
+    parts: list[str] = field(default_factory=list)  # served with the core
     news: asyncio.Condition = field(default_factory=asyncio.Condition)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -130,6 +131,7 @@ class FakeTracker:
     def app(self) -> web.Application:
         app = web.Application()
         app.router.add_get("/s/acme.js", self._serve_script)
+        app.router.add_get("/s/acme/{name}.js", self._serve_apart)
         app.router.add_post("/v1/{what}", self._hear)
         app.router.add_get("/{path:.*}", self._serve_page)
         return app
@@ -142,11 +144,13 @@ class FakeTracker:
             "emails": [MAIL],
             "consent": "auto",
         } | self.config
-        return web.Response(
-            text=f"({self.script})({json.dumps(config)});",
-            content_type="text/javascript",
-            headers={"Cache-Control": "max-age=600"},
-        )
+        parts = ",".join(self.scripts[name] for name in self.parts)
+        text = f"({self.scripts['core']})({json.dumps(config)},[{parts}]);"
+        return _script(text)
+
+    async def _serve_apart(self, request: web.Request) -> web.Response:
+        text = f"({self.scripts[request.match_info['name']]})(window.skvoz.S);"
+        return _script(text)
 
     async def _serve_page(self, request: web.Request) -> web.Response:
         page = self.pages.get(request.path)
@@ -165,3 +169,12 @@ class FakeTracker:
         answer.headers["Access-Control-Allow-Origin"] = "*"
         answer.headers["X-Request"] = secrets.token_hex(4)  # never a cached answer
         return answer
+
+
+def _script(text: str) -> web.Response:
+    return web.Response(
+        text=text,
+        content_type="text/javascript",
+        charset="utf-8",
+        headers={"Cache-Control": "max-age=600"},
+    )
