@@ -2,11 +2,9 @@
  * Never in the page's way: whatever goes wrong in our code ends here, as one line in the console.
  */
 
-let said = false;
-
+// What was said stays in `said`, for the debugging panel.
 export function say(trouble) {
-  if (!said) console.debug('skvoz: ' + ((trouble && trouble.message) || trouble));
-  said = true;
+  if (!say.said) console.debug((say.said = 'skvoz: ' + ((trouble && trouble.message) || trouble)));
 }
 
 export function safe(work) {

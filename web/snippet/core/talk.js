@@ -26,7 +26,8 @@ export const state = {
   here: location.href,
   from: D.referrer,
 };
-export const sent = /[?&]skvoz_debug=1/.test(location.search) ? [] : undefined;
+// Of the tab it is remembered in the window's name, by the debugging panel.
+export const sent = /\bskvoz_debug=1/.test(location.search + window.name) ? [] : undefined;
 export const listeners = []; // of skvoz('number') and skvoz('session')
 
 let ticker;
@@ -69,6 +70,7 @@ export function turn() {
   const kept = recall();
   const inside = from.split('/')[2] == location.host && !/[?&#](utm_|\w*clid=)/i.test(here);
   const known =
+    !sent && // who debugs is told the reasons on each page
     kept.session &&
     kept.session === state.session &&
     Date.now() - kept.at < state.lease * 500 && // a beat will come long before it ends
