@@ -16,7 +16,7 @@ LABELS = ("source", "medium", "campaign", "content", "term")
 
 def as_toml(found: SetUp, kinds: Kinds, *, public_url: str, secrets: bool) -> str:
     """The file; a secret is `…`, which keeps what is stored, unless they are wanted."""
-    parts = [table("[site]", _site(found)), *_script(found)]
+    parts = [table("[site]", _site(found)), *script(found.rules)]
     parts += [table("[[pool]]", _pool(one)) for one in found.pools]
     parts += [table("[[static]]", _static(one)) for one in found.statics]
     parts += [table("[[mailbox]]", _mailbox(one, secrets)) for one in found.mailboxes]
@@ -73,13 +73,13 @@ def _site(found: SetUp) -> dict[str, Any]:
     }
 
 
-def _script(found: SetUp) -> Iterator[str]:
-    """The tables of the site's script; what is as usual is not told."""
+def script(rules: Mapping[str, Any]) -> Iterator[str]:
+    """The tables of the site's script, as far as the rules have them."""
     for name in TABLES:
         plain, deeper = {}, []
-        for key, value in found.rules.get(name, {}).items():
+        for key, value in rules.get(name, {}).items():
             if isinstance(value, Mapping):
-                deeper.append(table(f"[{name}.{key}]", value))
+                deeper += [table(f"[{name}.{key}]", value)] if value else []
             elif isinstance(value, list):
                 deeper += [table(f"[[{name}.{key}]]", one) for one in value]
             else:

@@ -18,6 +18,7 @@ from web.dashboard import (
     plan,
     pool_health,
     signin,
+    snippet,
 )
 from web.dashboard.view import guarded
 
@@ -46,6 +47,8 @@ def routes() -> list[web.RouteDef]:
         web.get("/{site}/numbers/health", guarded(pool_health.show)),
         web.get("/{site}/costs", guarded(costs.show)),
         web.post("/{site}/costs", guarded(costs.enter)),
+        web.get("/{site}/snippet", guarded(snippet.show)),
+        web.get("/{site}/snippet/check", guarded(snippet.check)),
         web.post("/{site}/alerts/dismiss", guarded(alerts.dismiss)),
         web.get("/{site}/health", guarded(health.show)),
         web.post("/{site}/health/read-again", guarded(health.read_again)),
