@@ -21,6 +21,7 @@ from tracker import source_rows
 from tracker.sources import DIRECT, Source
 
 URL = 2048  # characters kept of an address
+LONGEST = timedelta(days=1)  # a session that goes on began within this
 REMEMBERED = 50_000  # sources known to be in their table
 
 
@@ -212,6 +213,20 @@ async def _significant(
     )
     found = {(row["site_id"], row["id"]): _source(row) for row in rows}
     return {key: source for key, source in found.items() if source is not None}
+
+
+async def latest(
+    db: database.Db, site_id: int, visitor: UUID, *, at: datetime
+) -> UUID | None:
+    """The visitor's latest session of the last day."""
+    found: UUID | None = await db.fetchval(
+        "SELECT id FROM sessions WHERE site_id = $1 AND visitor_id = $2 AND id >= $3 "
+        "ORDER BY id DESC LIMIT 1",
+        site_id,
+        visitor,
+        identifiers.floor(at - LONGEST),
+    )
+    return found
 
 
 class Writer:

@@ -6,10 +6,12 @@ statement writes them (`tracker/visit_rows.py`), and only then are they answered
 is away costs the visitor nothing: he is told to keep what is on the page.
 """
 
+import asyncio
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import datetime, timedelta
+from typing import TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -29,7 +31,10 @@ PATIENCE = 0.25  # seconds until the page is told to keep what it has
 BATCH = 64  # visits settled together at most
 AT_ONCE = 2  # batches: while one is with the stores, another is made ready
 NOTHING = visit_rows.Known()
+NOTHING_STOOD = visit_rows.Stood(granted=set(), minted=set())
 _TEST_MARK = re.compile(r"[?&#]skvoz_test=([01])(?![^&#])")
+
+_Found = TypeVar("_Found")
 
 # Whatever is wrong, the visitor is answered.
 STORES_AWAY = (*database.AWAY, asyncpg.PostgresError, redis.exceptions.RedisError)
@@ -101,6 +106,7 @@ class Visits:
         self._writer = visit_rows.Writer(pool)
         self.waits = pool_waits.Waits(pool)
         self._mail_domain = mail_domain
+        self._patience = patience
         self._together: Together[Visit, Arrival] = Together(
             self._settle, most=BATCH, at_once=AT_ONCE, patience=patience
         )
@@ -112,6 +118,31 @@ class Visits:
         except STORES_AWAY as error:
             log.warning("visit not kept", extra={"error": type(error).__name__})
             return keep_own(visit)
+
+    async def standing(self, visit: Visit) -> Arrival:
+        """What the session is shown now, for a page that the site's own server makes.
+
+        Nothing is lent or written. Of a session that is over, or of none, nothing is known:
+        the page keeps the numbers of pools, so that the script on it finds and swaps them.
+        """
+        past = await self._look(self._past(visit))
+        return past or without_session(visit)
+
+    async def session_of(self, site: Site, visitor: UUID, at: datetime) -> UUID | None:
+        """The session the visitor may be in; whether it goes on is for `arrive` to tell."""
+        return await self._look(visit_rows.latest(self._pool, site.id, visitor, at=at))
+
+    async def _look(self, reading: Awaitable[_Found | None]) -> _Found | None:
+        """What was read, or nothing while PostgreSQL is away: nobody waits for it."""
+        try:
+            return await asyncio.wait_for(reading, self._patience)
+        except STORES_AWAY as error:
+            log.warning("session not read", extra={"error": type(error).__name__})
+            return None
+
+    async def _past(self, visit: Visit) -> Arrival | None:
+        (step,) = await self._known([visit])
+        return step.standing()
 
     async def finish(self) -> None:
         """Wait for the visits under way."""
@@ -206,6 +237,20 @@ def keep_own(visit: Visit) -> Arrival:
 
 def without_consent(visit: Visit) -> Arrival:
     """Nothing is kept of the visitor: his source's static number, or the page's own."""
+    return _answer(visit, _by_source(visit), why="no_consent")
+
+
+def without_session(visit: Visit) -> Arrival:
+    """As without consent, but what pools replace is left for the page's script to find."""
+    pooled = visit.site.pool_of
+    numbers = [
+        _own(one.replaces) if _e164(visit.site, one.replaces) in pooled else one
+        for one in _by_source(visit)
+    ]
+    return _answer(visit, numbers, why="not_kept")
+
+
+def _by_source(visit: Visit) -> list[Number]:
     landing = _classify(visit, live=False)
     numbers = []
     for text in visit.replaces:
@@ -213,7 +258,7 @@ def without_consent(visit: Visit) -> Arrival:
             continue
         static = _static(visit.site, landing.source, text)
         numbers.append(_show(text, static.number, "static") if static else _own(text))
-    return _answer(visit, numbers, why="no_consent")
+    return numbers
 
 
 def _answer(
@@ -438,6 +483,14 @@ class _Step:
         for text, _, box in self._targets:
             if box is not None and box.id not in held and box.id not in self._minted:
                 self._minted[box.id] = aliases.mint(text.partition("@")[0])
+
+    def standing(self) -> Arrival | None:
+        """What the session shows now; None once its numbers may be another's."""
+        visit, past = self.visit, self.past
+        lease = timedelta(seconds=visit.site.rules.lease_seconds)
+        if past is None or visit.at - past.last_seen_at >= lease:
+            return None
+        return self.arrival(NOTHING_STOOD)
 
     def arrival(self, stood: visit_rows.Stood) -> Arrival:
         """The answer, given what really was written."""

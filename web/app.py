@@ -22,6 +22,7 @@ from web import (
     keeper,
     keys,
     middlewares,
+    offpage,
     operations,
     snippets,
 )
@@ -50,6 +51,7 @@ def build(
     _add_collect(app)
     hooks.setup(app)
     app.add_routes(collect.routes())
+    app.add_routes(offpage.routes())
     app.add_routes(snippets.routes())
     app.add_routes(hooks.routes())
     app.add_routes(api.routes())

@@ -6,9 +6,7 @@ Bodies are JSON whatever their content type says, so that pages need no prefligh
 
 import logging
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import msgspec
@@ -19,21 +17,19 @@ from tracker import beats, bots, contacts, ids, inbox, tags, visits
 from tracker import db as database
 from tracker.errors import (
     BadInput,
-    ForeignOrigin,
     TooLarge,
     Unavailable,
     UnknownAddress,
     Unreadable,
 )
 from tracker.sites import Directory, Site
-from web import keeper, keys, limits
+from web import keeper, keys, limits, origins
 
 log = logging.getLogger(__name__)
 
 MOST = 64 * 1024  # bytes of a body
 ADDRESSES = 50  # numbers and addresses one page may ask for
 EVENTS = 50  # events in one beat
-REGION = 100  # characters of a region's name
 FIELDS = 100  # a form's own fields
 FORM_PATIENCE = 3.0  # seconds a form waits for the commit before it is spooled
 SKEW = timedelta(seconds=60)  # how far a page's clock is believed
@@ -130,22 +126,22 @@ async def visit(request: web.Request) -> web.Response:
     """What to show on this page."""
     _visit_limit.check(request)
     body = await _read(request, _visit_decoder)
-    site = await _site(request, body.site)
-    _check_origin(request, site)
+    site = await origins.site_of(request, body.site)
+    origins.check(request, site)
     asked = visits.Visit(
         site=site,
         at=datetime.now(UTC),
         url=tags.clean(body.url, 4096),
         referrer=tags.clean(body.referrer or "", 4096),
-        visitor=_uuid(body.visitor),
-        session=_uuid(body.session),
+        visitor=uuid_of(body.visitor),
+        session=uuid_of(body.session),
         replaces=tuple(body.replaces),
         ids=_analytics(body.ids),
         device=bots.device(request.headers.get(hdrs.USER_AGENT, "")),
-        region=_region(request) if site.regional else "",
+        region=origins.region(request) if site.regional else "",
         debug=body.debug,
     )
-    if _is_bot(request):
+    if origins.is_bot(request):
         return _answer(visits.keep_own(asked))
     if not body.consent:
         return _answer(visits.without_consent(asked))
@@ -177,7 +173,7 @@ async def happening(request: web.Request) -> web.Response:
             url="",
             session=taken.session,
             replaces=replaces[:ADDRESSES],
-            region=_region(request) if site.regional else "",
+            region=origins.region(request) if site.regional else "",
             reading=True,
             page=False,
         )
@@ -191,8 +187,8 @@ async def happening(request: web.Request) -> web.Response:
 async def contact(request: web.Request) -> web.Response:
     """A form, chat or messenger contact: kept, then answered; told twice is one."""
     body = await _read(request, _contact_decoder)
-    site = await _site(request, body.site)
-    _check_origin(request, site)
+    site = await origins.site_of(request, body.site)
+    origins.check(request, site)
     await limits.check(request, "contacts", most=120, seconds=60)
     if len(body.fields or {}) > FIELDS:
         raise BadInput(f"may have {FIELDS} entries at most", field="fields")
@@ -238,7 +234,7 @@ async def read_form(
         channel=body.channel,
         at=event.received_at,
         session_id=_session(body, site),
-        visitor_id=_uuid(body.visitor),
+        visitor_id=uuid_of(body.visitor),
         url=tags.clean(body.url or "", 4096),
         referrer=tags.clean(body.referrer or "", 4096),
         name=tags.clean(body.name or "", 200),
@@ -251,13 +247,13 @@ async def read_form(
 
 
 async def _take_beat(request: web.Request, body: BeatBody) -> tuple[Site, beats.Beat]:
-    session = _uuid(body.session)
+    session = uuid_of(body.session)
     if session is None or not ids.minted(session):
         raise BadInput("must be a session that /v1/visits gave", field="session")
     site = request.app[keys.DIRECTORY].by_id(ids.site(session))
     if site is None:
         raise UnknownAddress("there is no such session")
-    _check_origin(request, site)
+    origins.check(request, site)
     now = datetime.now(UTC)
     happened = tuple(
         beats.Happening(
@@ -305,47 +301,6 @@ def _missing(message: str) -> str:
     return message.split("`")[1] if message.count("`") >= 2 else "body"
 
 
-async def _site(request: web.Request, key: str) -> Site:
-    directory = request.app[keys.DIRECTORY]
-    site = directory.site(key)
-    if site is None:
-        await directory.look_again()
-        site = directory.site(key)
-    if site is None:
-        raise UnknownAddress("there is no such site; look at the key in the snippet")
-    return site
-
-
-def _check_origin(request: web.Request, site: Site) -> None:
-    origin = request.headers.get(hdrs.ORIGIN)
-    if origin is None:
-        return  # not a page of another site: browsers always tell
-    if not _is_own(origin, site.domains):
-        raise ForeignOrigin("this page is not one of the site's domains")
-
-
-@lru_cache(maxsize=4096)
-def _is_own(origin: str, domains: tuple[str, ...]) -> bool:
-    try:
-        host = (urlsplit(origin).hostname or "").lower()
-    except ValueError:
-        return False
-    return any(host == domain or host.endswith(f".{domain}") for domain in domains)
-
-
-def _region(request: web.Request) -> str:
-    header = request.app[keys.SETTINGS].region_header
-    return tags.clean(limits.told_by_proxy(request, header), REGION)
-
-
-def _is_bot(request: web.Request) -> bool:
-    if limits.is_local(request):
-        return False  # somebody tries things out by hand
-    headers = request.headers
-    purpose = headers.get("Sec-Purpose") or headers.get("Purpose") or ""
-    return bots.is_bot(headers.get(hdrs.USER_AGENT, ""), purpose)
-
-
 def _fields(body: ContactBody, phone: str | None) -> dict[str, str]:
     """The form's own fields; what was no phone or address is kept among them, not lost."""
     told = dict(body.fields or {})
@@ -364,7 +319,7 @@ def _session(body: ContactBody, site: Site) -> UUID | None:
     """The session as the page, a bot or an operator's line hands it back."""
     told = body.session or ""
     return (
-        _uuid(told)
+        uuid_of(told)
         or ids.find_code(told, site.id)
         or ids.find_code(body.text or "", site.id)
     )
@@ -386,7 +341,7 @@ def _analytics(told: dict[str, Any] | None) -> dict[str, str]:
     }
 
 
-def _uuid(text: str | None) -> UUID | None:
+def uuid_of(text: str | None) -> UUID | None:
     """Ids are ours; whatever is not one is as good as none."""
     if not text:
         return None

@@ -43,7 +43,8 @@ async def errors_to_answers(
     if origin and request.path.startswith("/v1/"):
         # Also on refusals: without it the browser fills the page's console.
         response.headers["Access-Control-Allow-Origin"] = origin
-        response.headers["Vary"] = "Origin"
+        told = response.headers.get(hdrs.VARY)
+        response.headers[hdrs.VARY] = f"{told}, Origin" if told else "Origin"
     return response
 
 
