@@ -63,7 +63,7 @@ async def test_every_setting_is_explained_with_its_value(
     explained = {(one.table, one.name) for one in snippet.MEANINGS}
     fields = {("snippet", name) for name in Snippet.__struct_fields__}
     assert explained == fields | {("widget", name) for name in Widget.__struct_fields__}
-    assert "forms on Forms that are sent become contacts" in text
+    assert "forms switched on Forms that are sent become contacts" in text
     assert "consent google When" in text
     assert "your-city = city" in text
     assert "messenger telegram Messenger" in text
