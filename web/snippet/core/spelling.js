@@ -1,57 +1,55 @@
 /*
  * How a number or an address looks on a page: finding it in text, and spelling another its way.
  *
- * A number is looked for by its national digits among the text's digits alone; only where they
- * stand in a row is it judged what is between, before and behind them. So a text costs one pass
- * whatever it is made of, and one that holds no number of ours costs next to nothing.
+ * A text is searched for a number only when its digits, nothing else, hold the number's national
+ * digits. What is found is then judged by what stands around it.
  */
 
 const COUNTRY = /^\+([17]|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|\d{3})(\d+)$/;
-// Dialled before a national number where that is not 0 (libphonenumber's metadata).
-const TRUNKS = { 1: '1', 7: '8', 36: '06', 39: ' ', 375: '80 8', 692: '1', 993: '8' };
-const ABROAD = ['810', '011', '00', '']; // dialled before a country's code
-
+// Dialled before a national number where that is not 0 (libphonenumber's metadata). People write
+// +8 (800) too: no other country's code is 8.
+const TRUNKS = { 1: '1', 7: '\\+8(?=[-( ])|8', 36: '0G6', 375: '8G0?', 993: '8' };
+const KEYS =
+  'abc\u0430-\u0433 def\u0434-\u0437 ghi\u0438-\u043b jkl\u043c-\u043f mno\u0440-\u0443 p-s\u0444-\u0447 tuv\u0448-\u044b w-z\u044c-\u044f'.split(
+    ' '
+  );
 const LETTERS = /[a-z\u0430-\u044f]{2}/i;
-// A number in plain signs; letters ("8-800-FLOWERS") come last.
-const BODY = /^(\d[-/(\s]*){3,}([a-z\u0430-\u044f][-/(\s]*)*$/;
 const MANY = /(\d[-/( ]{0,3}){5,}\d/g;
 
-// When `before<body>after`, in plain signs, is not ours. L opens a body without a prefix that
-// would tell, C one whose prefix stands apart; N are digits enough for a number of its own.
+// When `before<prefix_rest>after`, in plain signs, is not ours. N stands for digits enough for a
+// number of its own.
 const OTHERS = RegExp(
-  // more digits without a space between: 12-495…, …00-55; two numbers may share a slash
-  '(\\d[-/(]*|N[-(]*)<|>([-/]*\\d|-*N)' +
-    // another country's code, digits before the area code: +1 8 495…, 1 (495)…
-    '|\\+[-( ]*\\d{1,4}[-/( ]*<|\\d[-/( ]*<L' +
-    // groups that go on and have but spaces between them: cards, accounts
-    '|N[-( ]*<L[\\d ]*>|[\\dN][-/( ]*<\\d+ [\\d ]*>|<L?\\d+ [\\d ]*>[-/ ]*[\\dN]' +
+  // more digits without a space between, 12-495…, …00-55 (but two numbers may share a slash);
+  // another country's code, +1 8 495…; sums: $ € £ ₽ руб
+  '(\\d[-/(]*|N[-(]*|\\+[-( ]*(\\d{1,4}[-/( ]*)?|[$\u20ac\xa3\u20bd] *)<' +
+    '|>([-/]*\\d|-*N| *([$\u20ac\xa3\u20bd]|\u0440\u0443\u0431))' +
+    // without a prefix: digits before the area code, 1 (495)…; №, #, ИНН; decimals; 4 950 000 000;
+    // dates
+    '|((\\d|\u2116|#|\u0438\u043d\u043d)[-/( :=]*|\\d,)<_' +
+    '|<_([^>]*>[,:]\\d|(\\d([- ]\\d{3})+|(\\d\\d[-/]){2}\\d{4}|\\d{4}(-\\d\\d){2})>)' +
+    // groups with but spaces between them that go on: cards, accounts
+    '|[\\dN][-/( ]*<(\\d*_\\d+ |_)[\\d ]*>|<\\d*_\\d+ [\\d ]*>[-/ ]*[\\dN]' +
     // parts of words, names and addresses
-    '|[\\w@]<[LC]*\\d+>|<[LC]*\\d+>(?!ext|x\\d)[\\w@]' +
-    // sums: $ € £ ₽ руб; 4 950 000 000; decimals
-    '|[$\u20ac\xa3\u20bd] *<|> *([$\u20ac\xa3\u20bd]|\u0440\u0443\u0431)|<L\\d([- ]\\d{3})+>' +
-    '|\\d[,:=]<L|<L[^>]*>[,:]\\d' +
-    // dates; №, #, ИНН
-    '|<L(\\d\\d[-/]\\d\\d[-/]\\d{4}|\\d{4}-\\d\\d-\\d\\d)>|(\u2116|#|\u0438\u043d\u043d)[ :]*<L'
+    '|[\\w@]<\\d*_\\d+>|<\\+?\\d*_\\d+>(?!ext|x\\d)[\\w@]'
 );
 
 export function spellPhone(number) {
   const parts = COUNTRY.exec(number);
   if (!parts) return null;
   const [, country, national] = parts;
-  const trunks = (TRUNKS[country] || '0').split(' ');
-  const coded = trunks.map((trunk) => country + trunk).concat(country); // +44 (0)20…, +44 20…
+  const trunk = TRUNKS[country] || '0';
+  const code = '(?:(?:\\+|8G?10|011|00)G)?' + [...country].join('G') + 'G(?:' + trunk + ')?';
+  const digits = [...national].map((digit, place) =>
+    // 8-800-FLOWERS: letters come after the area code.
+    place > 2 && digit > 1 ? '[' + digit + KEYS[digit - 2] + ']' : digit
+  );
+  const pattern = '((?:' + code + '|' + trunk + ')G)?(' + digits.join('G') + ')';
   return {
     from: number,
     country,
     national,
-    coded, // where a plus may stand
-    // What may stand before the national digits, the longest first.
-    prefixes: [].concat(
-      ...ABROAD.map((abroad) => coded.map((code) => abroad + code)),
-      trunks,
-      ''
-    ),
-    whole: [country, ...trunks].map((prefix) => prefix + national).join(),
+    pattern: RegExp(pattern.replace(/G/g, '[-/(\\s]{0,20}'), 'gi'),
+    whole: country + national + ',' + trunk.replace(/\D/g, '') + national,
   };
 }
 
@@ -59,7 +57,7 @@ export function spellMail(address) {
   const literal = address.replace(/[^\w@]/g, '\\$&');
   return {
     from: address,
-    mail: RegExp('(^|[^\\w.+-])(' + literal + ')(?![\\w-]|\\.\\w)', 'gi'),
+    pattern: RegExp('(^|[^\\w.+-])(' + literal + ')(?![\\w-]|\\.\\w)', 'gi'),
   };
 }
 
@@ -73,101 +71,57 @@ function digitsOf(text) {
   return lastDigits;
 }
 
-// A digit, or that of the key a letter stands on: Latin by ITU-T E.161, Cyrillic by fours.
-function keyOf(symbol) {
-  const code = symbol.toLowerCase().charCodeAt(0);
-  return code < 97
-    ? symbol
-    : code < 123
-    ? '22233344455566677778889999'[code - 97]
-    : ((code - 1072) >> 2) + 2;
-}
-
 // Every sign that may stand inside a number as one of `-`, `/`, `(`, space and line break (what
 // phonenumbers takes for punctuation, and bullets and marks without width); lengths stay.
 function plain(text) {
   return text
     .replace(/[^\S\n]/g, ' ')
-    .replace(/[\xad\xb7\u200b-\u2069\u2212\u30fc)[\].~<>]/g, '-')
-    .toLowerCase();
+    .replace(/[\xad\xb7\u200b-\u2069\u2212\u30fc)[\].~<>]/g, '-');
 }
 
 // The text with `give(body)` in place of each occurrence.
-export function swap(text, spelling, give) {
-  const { mail, national } = spelling;
-  if (mail) {
+export function swap(text, { pattern, national }, give) {
+  if (!national) {
     return text.includes('@')
-      ? text.replace(mail, (all, before, body) => before + give(body))
+      ? text.replace(pattern, (all, before, body) => before + give(body))
       : text;
   }
   const digits = digitsOf(text);
-  const area = national.slice(0, 3);
-  return digits.includes(national) || (digits.includes(area) && text.length < 5e3 && LETTERS.test(text))
-    ? swapHere(text, spelling, give)
-    : text;
+  const here =
+    digits.includes(national) ||
+    (digits.includes(national.slice(0, 3)) && LETTERS.test(text));
+  return here ? swapHere(text, pattern, give) : text;
 }
 
-function swapHere(text, { national, prefixes, coded }, give) {
-  const at = []; // where in the text each symbol stands
-  let symbols = '';
-  text.replace(/[\da-z\u0430-\u044f]/gi, (symbol, index) => {
-    at.push(index);
-    symbols += keyOf(symbol);
-  });
+function swapHere(text, pattern, give) {
+  const signs = plain(text);
+  const near = (from, to) => signs.slice(from, to).toLowerCase().replace(MANY, 'N');
   let fresh = '';
   let done = 0;
-  for (let hit = -1; (hit = symbols.indexOf(national, hit + 1)) >= 0; ) {
-    for (const prefix of prefixes) {
-      const first = hit - prefix.length;
-      if (first < 0 || !symbols.startsWith(prefix, first)) continue;
-      const apart = prefix && at[hit] - at[hit - 1] > 1;
-      const end = at[hit + national.length - 1] + 1;
-      const span = judge(text, at[first], end, prefix, apart, coded);
-      if (!span || span[0] < done) continue;
-      fresh += text.slice(done, span[0]) + give(text.slice(...span));
-      done = span[1];
-      break;
-    }
-  }
+  signs.replace(pattern, (all, prefix = '', rest, start) => {
+    let end = start + all.length;
+    while (LETTERS.test(text.slice(end - 1, end + 1))) end++; // 1-800-CONTACTS
+    const before = near(Math.max(0, start - 40), start);
+    if (OTHERS.test(before + '<' + prefix + '_' + rest + '>' + near(end, end + 40))) return;
+    // "(495) 000-00-00": the bracket that is closed inside.
+    if (text[start - 1] == '(' && /^[^(]*\)/.test(text.slice(start, end))) start--;
+    fresh += text.slice(done, start) + give(text.slice(start, end));
+    done = end;
+  });
   return fresh + text.slice(done);
-}
-
-// Where our number begins and ends; nothing when the digits are another's.
-function judge(text, start, end, prefix, apart, coded) {
-  const body = plain(text.slice(start, end));
-  if (body.length > 150 || !BODY.test(body)) return;
-  while (LETTERS.test(text.slice(end - 1, end + 1))) end++; // 1-800-CONTACTS
-  let before = plain(text.slice(Math.max(0, start - 40), start)).replace(MANY, 'N');
-  const after = plain(text.slice(end, end + 40)).replace(MANY, 'N');
-  const plus = /\+[-(\s]*$/.exec(before);
-  if (plus) {
-    // "+8 (495)" is meant as 8: there is no country 8. "+495" is somebody else's.
-    if (!coded.includes(prefix) && !(apart && prefix == 8)) return;
-    start -= plus[0].length;
-    before = '';
-  }
-  const lone = !prefix || /^0../.test(prefix) ? 'L' : '';
-  const clear = apart || plus ? 'C' : '';
-  if (OTHERS.test(before + '<' + lone + clear + body + '>' + after)) return;
-  // "(495) 000-00-00": the bracket that is closed inside.
-  if (/^[^([]*[)\]]/.test(text.slice(start, end)) && /[([]/.test(text[start - 1])) start--;
-  return [start, end];
 }
 
 // The page's own spelling with the digits of another number; the display form where country or
 // length differ, and where letters stood for digits.
-export function respell(body, { country, national }, to, display) {
-  const fresh = COUNTRY.exec(to);
-  if (!fresh || fresh[1] != country || fresh[2].length != national.length) return display;
-  let lead = digitsOf(body).length - national.length;
-  let next = 0;
-  return lead < 0
-    ? display
-    : body.replace(/\d/g, (digit) => (lead-- > 0 ? digit : fresh[2][next++]));
+export function respell(body, { from, country, national }, to, display) {
+  let next = national && national.length - body.replace(/\D/g, '').length;
+  if (!to.startsWith('+' + country) || to.length != from.length || next > 0) return display;
+  const fresh = to.slice(country.length + 1);
+  return body.replace(/\d/g, (digit) => fresh[next++] || digit);
 }
 
 // Whether a short text may be a part of that number, split by inline tags.
 export function mayBePiece(text, { whole }) {
   const digits = digitsOf(text);
-  return !!digits && !!whole && whole.includes(digits) && /^[-/(\s\d+]{1,40}$/.test(plain(text));
+  return !!digits && whole.includes(digits) && /^[-/(\s\d+]{1,40}$/.test(plain(text));
 }
