@@ -15,8 +15,7 @@ import msgspec
 from aiohttp import hdrs, web
 
 from tracker.errors import TrackerError, UnknownAddress
-from tracker.sites import Site
-from web import keys, snippet_config
+from web import keys, origins, snippet_config
 
 BUILT = Path(__file__).parent / "static" / "snippet"
 CORE = "core"
@@ -47,7 +46,7 @@ def routes() -> list[web.RouteDef]:
 
 async def snippet(request: web.Request) -> web.Response:
     """The site's script; unchanged answers 304."""
-    site = await _site(request)
+    site = await origins.site_of(request, request.match_info["site"])
     told = snippet_config.configuration(site, request.app[keys.SETTINGS].public_url)
     plain = assembled(
         built(CORE),
@@ -59,7 +58,7 @@ async def snippet(request: web.Request) -> web.Response:
 
 async def apart(request: web.Request) -> web.Response:
     """What the script loads by itself once the page stands: the widget, the debug panel."""
-    site = await _site(request)
+    site = await origins.site_of(request, request.match_info["site"])
     name = request.match_info["name"]
     if name != "debug" and not (name == "widget" and site.rules.widget.shown):
         raise UnknownAddress("there is no such script")
@@ -105,18 +104,6 @@ def _answer(request: web.Request, plain: bytes) -> web.Response:
     return web.Response(
         body=body, headers=headers, content_type="text/javascript", charset="utf-8"
     )
-
-
-async def _site(request: web.Request) -> Site:
-    directory = request.app[keys.DIRECTORY]
-    key = request.match_info["site"]
-    site = directory.site(key)
-    if site is None:
-        await directory.look_again()
-        site = directory.site(key)
-    if site is None:
-        raise UnknownAddress("there is no such site")
-    return site
 
 
 @lru_cache(maxsize=KEPT)

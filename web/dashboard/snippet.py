@@ -13,6 +13,7 @@ from aiohttp import web
 from tracker import installed, provision_text
 from tracker.installed import Seen
 from tracker.sites import Site
+from web import origins
 from web.dashboard.view import View
 from web.words import N_
 
@@ -98,10 +99,10 @@ def tries(view: View, seen: Seen | None) -> Iterator[str]:
     if view.here.demo:
         yield f"{view.public_url}/demo/?{TRY}"
         return
-    origins = [f"https://{_readable(domain)}" for domain in view.here.domains]
+    found = [f"https://{_readable(domain)}" for domain in view.here.domains]
     if seen and (last := _origin(seen.url, view.here.domains)):
-        origins.insert(0, last)
-    for origin in list(dict.fromkeys(origins))[:MOST_TRIES]:
+        found.insert(0, last)
+    for origin in list(dict.fromkeys(found))[:MOST_TRIES]:
         yield f"{origin}/?{TRY}"
 
 
@@ -109,11 +110,10 @@ def _origin(url: str, domains: tuple[str, ...]) -> str:
     """Where a page stands; empty unless that is the site: whoever visits may tell anything."""
     try:
         parts = urlsplit(url)
-        host = (parts.hostname or "").lower()
     except ValueError:
         return ""
-    own = any(f".{host}".endswith(f".{domain}") for domain in domains)
-    return f"{parts.scheme}://{host}" if own and parts.scheme in SCHEMES else ""
+    own = parts.scheme in SCHEMES and origins.is_own(url, domains)
+    return f"{parts.scheme}://{parts.hostname}" if own else ""
 
 
 def _is_news(seen: Seen, shown: str) -> bool:
