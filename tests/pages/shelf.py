@@ -1,0 +1,124 @@
+"""The shelf of pages: shapes that real sites have, each with its expected result.
+
+`NAME.html` is a page as its owner wrote it, with the line that loads the script from
+`https://track.example`. `NAME.toml` beside it says what is expected:
+
+    about = "what the page is like"
+    swapped = '''
+    +7 (495) 000-00-00 → +7 (495) 100-00-01
+    href: tel:+74950000000 → href: tel:+74951000001
+    '''
+
+Each line of `swapped` is a line of the page (see `lines.js`) before and after, in the order
+of the document. It is the whole truth: every other text, attribute and field of the page has
+to be as if the script were not there. Optional tables: `[numbers]` (what stands on the page =
+what is lent), `[emails]` (likewise) and `[config]` (the site's settings of the script).
+
+A page that lives (adds content, changes routes) keeps what it does in `window.steps`, an array
+of functions that are called one after another once the numbers are known. Files that a page
+needs lie in a folder of its name.
+"""
+
+import tomllib
+from dataclasses import dataclass, field
+from functools import cached_property
+from mimetypes import guess_type
+from pathlib import Path
+
+import msgspec
+from aiohttp import web
+
+from tests.browser import fake_tracker as fake
+from tests.browser.fake_tracker import FakeTracker
+
+FOLDER = Path(__file__).parent
+LINES = (FOLDER / "lines.js").read_text(encoding="utf-8").partition("*/")[2].strip()
+TRACKER = (
+    b"https://track.example"  # what pages call it; tests put their own in its place
+)
+ARROW = " → "
+
+
+class Expected(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """What `NAME.toml` says."""
+
+    about: str
+    swapped: str
+    numbers: dict[str, str] = msgspec.field(
+        default_factory=lambda: {fake.OWN: fake.NUMBER}
+    )
+    emails: dict[str, str] = msgspec.field(
+        default_factory=lambda: {fake.MAIL: fake.ALIAS}
+    )
+    config: dict[str, object] = msgspec.field(default_factory=dict)
+
+    def changes(self) -> list[str]:
+        return [line.strip() for line in self.swapped.splitlines() if line.strip()]
+
+
+@dataclass(frozen=True)
+class ShelfPage:
+    """One page of the shelf."""
+
+    name: str
+
+    @property
+    def html(self) -> Path:
+        return FOLDER / f"{self.name}.html"
+
+    @cached_property
+    def expected(self) -> Expected:
+        text = (FOLDER / f"{self.name}.toml").read_text(encoding="utf-8")
+        return msgspec.convert(tomllib.loads(text), Expected)
+
+
+def names() -> list[str]:
+    """Every page of the shelf."""
+    return sorted(path.stem for path in FOLDER.glob("*.html"))
+
+
+@dataclass(slots=True, kw_only=True)
+class Shelf(FakeTracker):
+    """The usual tracker; its site is the shelf."""
+
+    headers: dict[str, str] = field(default_factory=dict)  # of every page
+
+    def lend(self, expected: Expected) -> None:
+        """Be the tracker of the site that this page belongs to."""
+        self.config = {
+            "numbers": list(expected.numbers),
+            "emails": list(expected.emails),
+        } | expected.config
+        answer = fake.visit_answer(
+            *(
+                fake.number(number=lent, replaces=own)
+                for own, lent in expected.numbers.items()
+            ),
+            emails=[
+                {"replaces": own, "address": alias}
+                for own, alias in expected.emails.items()
+            ],
+        )
+        self.answers["/v1/visits"] = fake.says(answer)
+
+    def url(self, path: str) -> str:
+        return f"http://localhost:{self.port}/{path}"
+
+    async def _serve_page(self, request: web.Request) -> web.Response:
+        path = FOLDER / request.path.lstrip("/")
+        if request.path in self.pages or not path.is_file():
+            return await FakeTracker._serve_page(self, request)
+        return web.Response(
+            body=path.read_bytes().replace(TRACKER, self.api.encode()),
+            content_type=guess_type(path)[0],  # a page says its own character set
+            headers=self.headers,
+        )
+
+
+def difference(before: list[str], after: list[str]) -> list[str]:
+    """The lines that differ, as `swapped` writes them."""
+    return [
+        f"{old}{ARROW}{new}"
+        for old, new in zip(before, after, strict=True)
+        if old != new
+    ]
