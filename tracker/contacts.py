@@ -25,7 +25,7 @@ from tracker.errors import BadInput
 from tracker.sites import Directory, Site
 
 EXCLUSIONS = ("spam", "test", "staff")
-MESSAGE_KINDS = {"form": "form"}  # every other channel of `/v1/contacts` is a message
+FORMS = ("form", "callback")  # every other channel of `/v1/contacts` is a message
 TEXT = 4000  # characters of a message kept with the contact
 
 
@@ -162,7 +162,7 @@ async def capture_form(
     contact = contact_rows.Contact(
         id=contact_id,
         channel=form.channel,
-        kind=MESSAGE_KINDS.get(form.channel, "message"),
+        kind="form" if form.channel in FORMS else "message",
         at=form.at,
         phones=[form.phone] if form.phone else [],
         emails=[form.email] if form.email else [],

@@ -50,6 +50,22 @@ KIND = {
     "form": N_("Form"),
     "message": N_("Message"),
 }
+# Where the channel says more than the kind.
+CONTACT_CHANNELS = {
+    "callback": N_("Callback request"),
+    "telegram": "Telegram",
+    "whatsapp": "WhatsApp",
+    "viber": "Viber",
+    "vk": "VK",
+    "max": "MAX",
+}
+FIELDS = {"call_at": N_("Call back at")}  # of our own forms
+
+
+def contact(channel: str, kind: str) -> str:
+    """What a contact is called."""
+    return CONTACT_CHANNELS.get(channel) or KIND.get(kind, kind)
+
 
 LAST = {
     "call": N_("Last call"),
@@ -85,6 +101,7 @@ EVENTS = {
     "reveal": N_("saw the number"),
     "tel_click": N_("tapped the number"),
     "mail_click": N_("clicked the address"),
+    "messenger_click": N_("opened a messenger"),
     "goal": N_("reached a goal"),
 }
 DOORS = {

@@ -28,7 +28,12 @@ from tracker.destinations.wire import Wire
 from tracker.errors import BadInput, DeliveryFailed
 
 EVENTS = frozenset({"contact.created", "contact.updated"})
-SOURCES = {"phone": "CALL", "email": "EMAIL", "form": "WEBFORM"}
+SOURCES = {
+    "phone": "CALL",
+    "email": "EMAIL",
+    "form": "WEBFORM",
+    "callback": "CALLBACK",
+}
 OWNER_TYPES = {"lead": 1, "deal": 2}
 REMEMBERED_COMMENTS = 50  # how far back a comment of ours is looked for
 
