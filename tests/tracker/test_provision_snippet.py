@@ -1,13 +1,23 @@
 """The script's settings: the file in, the site's rules, the file out."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tests.tracker.test_provision import FILE, apply, refused, shown
-from tracker import connections, opening_hours, provision_file
+from tests.tracker.test_provision import FILE, URL, apply, refused, shown
+from tracker import (
+    connections,
+    opening_hours,
+    provision_file,
+    provision_read,
+    provision_snippet,
+    provision_text,
+)
 from tracker.errors import BadInput
 from tracker.provision_snippet import selector_problem
 from tracker.sites import Directory
 from tracker.snippet_rules import Messenger
+from tracker.tables import Problems, Table
 
 SNIPPET = """
 [snippet]
@@ -80,6 +90,21 @@ async def test_what_is_shown_can_be_applied_and_changes_nothing(db, seal):
     less = (FILE + SNIPPET).replace("forms = true\n", "")
     assert await apply(db, seal, less) == ("site acme: snippet changed",)
     assert await apply(db, seal) == ("site acme: snippet, widget changed",)
+
+
+async def test_scripts_are_told_the_settings_and_where_the_script_is(db, seal):
+    await apply(db, seal, FILE + SNIPPET)
+    stored = await provision_read.load(db, "acme", seal)
+    assert stored is not None
+
+    told = provision_text.as_json(
+        stored.setup, connections.known(), public_url=URL, secrets=False
+    )
+
+    assert told["site"]["snippet"] == "https://calls.acme.example/s/acme.js"
+    assert told["snippet"]["fields"] == {"your-city": "city", "поле 1": "размер"}
+    assert told["widget"]["hours"] == "Mo-Fr 09:00-18:00; Sa 10:00-16:00"
+    assert "widget" not in told["site"]
 
 
 async def test_tables_that_say_only_the_usual_leave_nothing_behind(db, seal):
@@ -207,3 +232,25 @@ def test_settings_that_are_left_out_are_off():
     found = provision_file.read(FILE, connections.known())
 
     assert not {"snippet", "widget"} & found.rules.keys()
+
+
+names = st.sampled_from(
+    ["consent", "within", "fields", "forms", "hours", "greeting", "messenger", "kind", "address"]
+)  # fmt: skip
+values = st.recursive(
+    st.booleans() | st.integers() | st.text(max_size=6),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(names, inner, max_size=2)
+    ),
+    max_leaves=5,
+)
+
+
+@settings(deadline=None)  # the machine may be busy
+@given(st.sampled_from(["snippet", "widget"]), st.dictionaries(names, values))
+def test_any_values_are_read_or_refused_with_reasons(name, given_values):
+    problems = Problems({})
+    rules = provision_snippet.read(Table({name: given_values}, (), problems))
+
+    assert rules.keys() <= {name}
+    assert all(line.startswith(f"line 1: {name}") for line in problems.lines())

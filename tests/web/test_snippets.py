@@ -1,16 +1,19 @@
 """The script that sites embed: what it is told, which parts come with it, how it is served."""
 
 import json
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from tests import make
 from tests.web.test_collect import Client
 from tests.web.test_collect import client as client
 from tests.web.test_collect import proxies as proxies
 from tracker import db as database
-from web import keys, snippet_config, snippets
+from web import keys, snippet_build, snippet_config, snippets
 
 URL = "https://track.example"
 EVERYTHING = {
@@ -144,3 +147,36 @@ async def test_there_is_no_widget_where_none_is_set_up(
 
     for path in ("acme/widget", "acme/core", "acme/forms", "nobody/debug"):
         assert (await client.get(f"/s/{path}.js")).status == 404, path
+
+
+@pytest.fixture(scope="session")
+def scripts() -> None:
+    """What sites are served."""
+    snippet_build.build()
+
+
+async def test_what_is_served_with_parts_is_a_script_that_runs(
+    pool: database.Pool, client: Client, scripts: None, tmp_path: Path
+):
+    parts = {"consent": "tcf", "forms": True}
+    await make.site(pool, settings={"snippet": parts, "widget": EVERYTHING["widget"]})
+
+    served = {}
+    for path in ("acme", "acme/widget", "acme/debug"):
+        answer = await client.get(
+            f"/s/{path}.js", headers={"Accept-Encoding": "identity"}
+        )
+        assert answer.status == 200, path
+        served[path] = await answer.read()
+        file = tmp_path / path.replace("/", "-")
+        file.write_bytes(served[path])
+        checked = subprocess.run(
+            [*snippet_build.find_node().node, "--check", str(file)],
+            capture_output=True,
+            check=False,
+        )
+        assert checked.returncode == 0, checked.stderr
+
+    for name in snippet_config.parts(await make.found(pool, "acme")):
+        assert snippets.built(name) in served["acme"]
+    assert served["acme/widget"].endswith(b")(window.skvoz.S);\n")
