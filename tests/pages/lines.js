@@ -5,10 +5,10 @@
  */
 () => {
   const INLINE = new Set(
-    ('a abbr acronym b bdi bdo big cite code em font i ins kbd label mark nobr q s small span' +
+    ('a abbr acronym b bdi bdo big cite code em font i ins kbd label mark nobr q s slot small span' +
       ' strong strike sub sup tspan tt u time var wbr').split(' ')
   );
-  const UNSEEN = /[\u00a0\u00ad\u2000-\u200f\u2028-\u202f\u2060-\u2064\u3000\ufeff]/g;
+  const UNSEEN = /[\u00a0\u00ad\u2000-\u200f\u2028-\u202f\u2060-\u206f\u3000\ufeff]/g;
   const lines = [];
   let run = '';
   let attributes = [];
