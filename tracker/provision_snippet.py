@@ -28,6 +28,7 @@ MOST_FIELDS = 50
 MOST_MESSENGERS = 8
 
 MEASUREMENT = re.compile(r"G-[A-Z0-9]{4,20}")
+POLICY = re.compile(r"https?://[^\s/<>\"']+(/[^\s<>\"']*)?")
 COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
 CLOSING = {")": "(", "]": "["}
 
@@ -80,6 +81,9 @@ def _widget(whole: Table) -> Widget:
         colour=_form(table, "colour", COLOUR, "a colour such as #0a7d4b").lower(),
         hours=_hours(table),
         greeting=_greeting(table),
+        policy=_form(
+            table, "policy", POLICY, "a link such as https://acme.example/data"
+        ),
         messenger=[_messenger(one) for one in table.tables("messenger")],
     )
     if len(found.messenger) > MOST_MESSENGERS:

@@ -46,6 +46,9 @@ class Widget(msgspec.Struct, frozen=True, kw_only=True):
     colour: str = ""  # #rrggbb; empty: from the page
     hours: str = ""  # as `opening_hours` reads them; empty: always
     greeting: dict[str, str] = {}  # by language
+    policy: str = (
+        ""  # where personal data are spoken of; empty: no consent is asked for
+    )
     messenger: list[Messenger] = []
 
     @property

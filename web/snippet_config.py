@@ -61,6 +61,7 @@ def widget(site: Site) -> dict[str, Any]:
         "colour": rules.colour,
         "hours": opening_hours.read(rules.hours),
         "greeting": rules.greeting,
+        "policy": rules.policy,
         "messengers": rules.messenger,
     }
     where = {"zone": str(site.timezone), "country": site.rules.country}

@@ -43,6 +43,7 @@ side = "left"
 colour = "#0A7D4B"
 hours = "Mo-Fr 09:00-18:00; Sa 10:00-16:00"
 greeting = { ru = "Поможем выбрать", en = "" }
+policy = "https://acme.example/personal-data?full"
 
 [[widget.messenger]]
 kind = "telegram"
@@ -73,6 +74,7 @@ async def test_the_scripts_settings_become_rules_of_the_site(db, pool, seal):
         "#0a7d4b",
         {"ru": "Поможем выбрать"},
     )
+    assert widget.policy == "https://acme.example/personal-data?full"
     assert widget.messenger[0] == Messenger(
         kind="telegram", address="https://t.me/acme_bot"
     )
@@ -153,6 +155,7 @@ def at(line: str) -> str:
             "fields: must have at most 50",
         ),
         ('widget: colour = "green"', "colour: must be a colour such as #0a7d4b"),
+        ('widget: policy = "javascript:a()"', "policy: must be a link such as"),
         ('widget: side = "top"', "side: must be one of right, left"),
         ('widget: hours = "daily"', "hours: must be like Mo-Fr 09:00-18:00"),
         ('widget: greeting = { de = "Hallo" }', "greeting.de: is not known here"),

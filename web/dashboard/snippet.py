@@ -49,6 +49,7 @@ MEANINGS = (
     Meaning("widget", "side", N_("The corner: right or left")),
     Meaning("widget", "colour", N_("Of the button; empty: the page's own")),
     Meaning("widget", "greeting", N_("The words above the form, by language")),
+    Meaning("widget", "policy", N_("Where you say how you process personal data: the form asks for consent to it")),
 )  # fmt: skip
 
 
