@@ -17,10 +17,10 @@ const OFF = '[data-skvoz=off]';
 const settings = S.C.widget;
 
 function build() {
-  const { dialog, open, label, sign } = panel(settings);
+  const { dialog, open, name, sign } = panel(settings);
   const launcher = make(
     'button',
-    { className: 'launcher', part: 'launcher', 'aria-label': label, 'aria-haspopup': 'dialog' },
+    { className: 'launcher', part: 'launcher', 'aria-label': name, 'aria-haspopup': 'dialog' },
     icon(sign)
   );
   const all = make('div', {}, dialog, launcher);

@@ -6,12 +6,12 @@ import { make } from './elements.js';
 import { consentField, phoneField } from './fields.js';
 import { times } from './times.js';
 import { wayOut } from './wayout.js';
-import { FAILED, NAME, PROMISE, SEND, SENDING, SLOW, TIME } from './words.js';
+import { FAILED, NAME, SEND, SENDING, SLOW, TIME } from './words.js';
 
 const PATIENCE = 8000; // ms of sending until another way is offered
 const SAME = 600000; // ms in which the same number asks only once
 
-// `succeed` hears what the visitor is promised.
+// `succeed` hears what the visitor is promised, and on which number.
 export function callback(settings, succeed) {
   const phone = phoneField();
   const name = make('input', { part: 'field', name: 'name', autocomplete: 'name', maxLength: 100 });
@@ -59,18 +59,12 @@ export function callback(settings, succeed) {
     busy(true);
     trouble.say();
     const slow = setTimeout(() => trouble.say(SLOW), PATIENCE);
-    S.contact(contact())
-      .then(
-        () => {
-          trouble.say();
-          succeed(PROMISE + phone.input.value + ' ' + time.promised() + '.');
-        },
-        () => trouble.say(FAILED)
-      )
-      .then(() => {
-        clearTimeout(slow);
-        busy(false);
-      });
+    S.contact(contact()).then((taken) => {
+      clearTimeout(slow);
+      busy(false);
+      trouble.say(taken ? '' : FAILED);
+      if (taken) succeed(time.promised(), phone.input.value);
+    });
   }
 
   form.addEventListener('submit', S.safe(submit));

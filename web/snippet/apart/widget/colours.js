@@ -47,9 +47,7 @@ export function accent(given) {
 
 // Whether the page is dark as it is shown now, which need not be what the system prefers.
 export function isDark() {
-  const root = D.documentElement;
-  const ground = colourOf(D.body, 'backgroundColor') || colourOf(root, 'backgroundColor');
-  if (ground) return luminance(ground) < 0.2;
-  const follows = /dark/.test(getComputedStyle(root).colorScheme);
-  return follows && matchMedia('(prefers-color-scheme:dark)').matches;
+  const ground =
+    colourOf(D.body, 'backgroundColor') || colourOf(D.documentElement, 'backgroundColor');
+  return !!ground && luminance(ground) < 0.2;
 }

@@ -3,7 +3,9 @@
  * say which visit the message came from.
  */
 
+import { withSession } from '../../messenger_links.js';
 import { CHAT, PHONE, PLANE, icon, make } from './elements.js';
+import { language } from './words.js';
 
 // Colours by which people know them, dark enough for a white sign.
 const KNOWN = {
@@ -30,7 +32,8 @@ function link({ kind, address }) {
   return {
     element,
     renew: S.safe(() => {
-      element.href = address;
+      const session = S.session();
+      element.href = (session && withSession(address, session, language)) || address;
     }),
   };
 }

@@ -6,12 +6,11 @@
 import { callback } from './callback.js';
 import { CHAT, CROSS, PHONE, TICK, icon, make } from './elements.js';
 import { messengers } from './messengers.js';
-import { ASK, CLOSE, CONTACT, OR, THANKS, TITLE, WRITE, language } from './words.js';
+import { CLOSE, OR, THANKS, TITLE, WRITE, language } from './words.js';
 
 export function panel(settings) {
   const form = settings.callback && callback(settings, succeed);
   const links = settings.messengers && messengers(settings.messengers);
-  const both = form && links;
   const parts = [form, links].filter(Boolean);
   const title = make('h2', { id: 'title', tabIndex: -1 });
   const body = make('div', {}, ...parts.map((part) => part.element));
@@ -21,8 +20,9 @@ export function panel(settings) {
     { part: 'panel', 'aria-labelledby': 'title' },
     make('div', {}, title, body, done, closing({ className: 'close', 'aria-label': CLOSE }, icon(CROSS)))
   );
+  const name = (settings.greeting || {})[language] || (form ? TITLE : WRITE);
   let opener;
-  if (both) links.element.before(make('p', { className: 'or' }, OR));
+  if (form && links) links.element.before(make('p', { className: 'or' }, OR));
 
   function closing(properties, ...children) {
     const button = make('button', properties, ...children);
@@ -30,21 +30,21 @@ export function panel(settings) {
     return button;
   }
 
-  function show(words, promise) {
-    title.textContent = words;
-    body.hidden = !!promise;
-    done.replaceChildren(...(promise || []));
+  function show(heading, ...promised) {
+    title.textContent = heading;
+    body.hidden = promised.length > 0;
+    done.replaceChildren(...promised);
   }
 
-  function succeed(promise) {
+  function succeed(promise, number) {
     const button = closing({ className: 'send', part: 'send' }, CLOSE);
-    show(THANKS, [icon(TICK), make('p', {}, promise), button]);
+    show(THANKS, icon(TICK), make('p', {}, promise), make('b', {}, number), button);
     button.focus();
   }
 
   function open(from) {
     opener = from;
-    show((settings.greeting || {})[language] || (form ? TITLE : WRITE));
+    show(name);
     parts.forEach((part) => part.renew());
     dialog.showModal();
     // A touch screen's keyboard would cover what is to be read first.
@@ -61,7 +61,7 @@ export function panel(settings) {
   return {
     dialog,
     open,
-    label: both ? CONTACT : form ? ASK : WRITE,
+    name,
     sign: form ? PHONE : CHAT,
   };
 }

@@ -23,10 +23,10 @@ dialog[open]~.launcher{visibility:hidden}
 dialog>div{position:relative;padding:24px}
 dialog::backdrop{background:#0006}
 h2{font-size:22px;font-weight:700;margin-right:40px}
+b{font-weight:700}
 h2:focus{outline:0}
 .close{position:absolute;top:16px;right:12px;width:44px;height:44px}
 .lead,label,.or,::placeholder{color:var(--dim);opacity:1}
-.lead::first-letter{text-transform:uppercase}
 form>*{display:block;width:100%;margin-top:14px}
 form>:empty{margin:0}
 label,.or,.error{font-size:14px}

@@ -4,7 +4,7 @@
 
 import { make } from './elements.js';
 import { choices, daysBetween, knownZone, spansOf, wallClock } from './hours.js';
-import { CLOSED, FIRST, SOON, dayAndTime, language } from './words.js';
+import { CLOSED, FIRST, PROMISE, SOON, dayAndTime, language } from './words.js';
 
 // The promise above the form and the choice of a time in it; `renew` looks at the clock again.
 export function times({ hours, zone: given }) {
@@ -21,7 +21,7 @@ export function times({ hours, zone: given }) {
     const spans = spansOf(hours, now);
     const opens = spans[0].since;
     first = opens > now ? tell(opens) : SOON;
-    lead.textContent = opens > now ? CLOSED + first + '.' : first;
+    lead.textContent = (opens > now ? CLOSED : '') + PROMISE + first;
     choice.replaceChildren(
       make('option', { value: '', textContent: FIRST }),
       ...choices(spans, now).map((moment) =>
@@ -32,7 +32,7 @@ export function times({ hours, zone: given }) {
 
   // What the visitor was promised: the time he chose, or the first one.
   function promised() {
-    return choice.value ? choice.selectedOptions[0].textContent : first;
+    return PROMISE + (choice.value ? choice.selectedOptions[0].textContent : first);
   }
 
   return { lead, choice, renew, promised };

@@ -11,35 +11,27 @@ export const language = RUSSIAN.test(document.documentElement.lang || navigator.
 
 const say = (russian, english) => (language == 'ru' ? russian : english);
 
-export const CONTACT = say('Связаться с нами', 'Contact us');
-export const ASK = say('Заказать звонок', 'Request a call');
-export const WRITE = say('Написать нам', 'Message us');
+export const TITLE = say('Заказать звонок', 'Request a call');
+export const WRITE = say('Напишите нам', 'Message us');
 export const OR = say('Или напишите', 'Or message us');
 export const CLOSE = say('Закрыть', 'Close');
-export const TITLE = say('Перезвоним вам', 'We’ll call you back');
+export const CLOSED = say('Сейчас мы не работаем. ', 'We are closed now. ');
+export const PROMISE = say('Перезвоним ', 'We’ll call you ');
 export const SOON = say('в течение нескольких минут', 'within a few minutes');
-export const CLOSED = say(
-  'Сейчас мы не работаем. Перезвоним ',
-  'We are closed now. We’ll call you '
-);
 export const PHONE = say('Телефон', 'Phone');
-export const SHORT = say(
-  'Введите номер целиком, с кодом города или оператора',
-  'Enter the whole number with its area code'
-);
+export const SHORT = say('Введите номер целиком, с кодом', 'Enter the whole number with its code');
 export const NAME = say('Имя (необязательно)', 'Name (optional)');
 export const TIME = say('Когда перезвонить', 'When to call');
 export const FIRST = say('как можно скорее', 'as soon as possible');
 export const AGREE = say('Согласен на ', 'I agree to the ');
 export const POLICY = say('обработку персональных данных', 'processing of my personal data');
-export const DISAGREE = say('Без согласия мы не можем принять номер', 'Without it we cannot take the number');
+export const DISAGREE = say('Без согласия мы не примем номер', 'Without it we cannot take the number');
 export const SEND = say('Жду звонка', 'Call me back');
 export const SENDING = say('Отправляем…', 'Sending…');
-export const SLOW = say('Связь медленная, ещё отправляем.', 'The connection is slow, still sending.');
-export const FAILED = say('Не получилось отправить. Попробуйте ещё раз.', 'It could not be sent. Please try again.');
-export const CALL = say('Или позвоните сами:', 'Or call us:');
+export const SLOW = say('Ещё отправляем: связь медленная.', 'Still sending: the connection is slow.');
+export const FAILED = say('Не получилось отправить. Попробуйте ещё раз.', 'It was not sent. Please try again.');
+export const CALL = say('Или позвоните:', 'Or call us:');
 export const THANKS = say('Спасибо!', 'Thank you!');
-export const PROMISE = say('Перезвоним на ', 'We’ll call ');
 
 const DAYS = say('сегодня,завтра', 'today,tomorrow').split(',');
 
