@@ -9,15 +9,16 @@ const COUNTRY = /^\+([17]|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|
 // Dialled before a national number where that is not 0 (libphonenumber's metadata). People write
 // +8 (800) too: no other country's code is 8.
 const TRUNKS = { 1: '1', 7: '\\+8(?=[-( ])|8', 36: '0G6', 375: '8G0?', 993: '8' };
-const KEYS =
-  'abc\u0430-\u0433 def\u0434-\u0437 ghi\u0438-\u043b jkl\u043c-\u043f mno\u0440-\u0443 p-s\u0444-\u0447 tuv\u0448-\u044b w-z\u044c-\u044f'.split(
-    ' '
-  );
+// Letters on the keys from 2 on: Latin by ITU-T E.161, Cyrillic by fours.
+const KEYS = (
+  'abc\u0430-\u0433 def\u0434-\u0437 ghi\u0438-\u043b jkl\u043c-\u043f ' +
+  'mno\u0440-\u0443 p-s\u0444-\u0447 tuv\u0448-\u044b w-z\u044c-\u044f'
+).split(' ');
 const LETTERS = /[a-z\u0430-\u044f]{2}/i;
-const MANY = /(\d[-/( ]{0,3}){5,}\d/g;
+const APART = /(\d[-/( ]{0,3}){5,}\d|\d[:/]\d+/g;
 
-// When `before<prefix_rest>after`, in plain signs, is not ours. N stands for digits enough for a
-// number of its own.
+// When `before<prefix_rest>after`, in plain signs, is not ours. N stands for what goes by
+// itself: digits enough for a number, 24/7, 18:00.
 const OTHERS = RegExp(
   // more digits without a space between, 12-495…, …00-55 (but two numbers may share a slash);
   // another country's code, +1 8 495…; sums: $ € £ ₽ руб
@@ -26,7 +27,7 @@ const OTHERS = RegExp(
     // without a prefix: digits before the area code, 1 (495)…; №, #, ИНН; decimals; 4 950 000 000;
     // dates
     '|((\\d|\u2116|#|\u0438\u043d\u043d)[-/( :=]*|\\d,)<_' +
-    '|<_([^>]*>[,:]\\d|(\\d([- ]\\d{3})+|(\\d\\d[-/]){2}\\d{4}|\\d{4}(-\\d\\d){2})>)' +
+    '|<_([^>]*>[,:]\\d|(\\d( \\d{3}){3}|(\\d\\d[-/]){2}\\d{4}|\\d{4}(-\\d\\d){2})>)' +
     // groups with but spaces between them that go on: cards, accounts
     '|[\\dN][-/( ]*<(\\d*_\\d+ |_)[\\d ]*>|<\\d*_\\d+ [\\d ]*>[-/ ]*[\\dN]' +
     // parts of words, names and addresses
@@ -38,12 +39,14 @@ export function spellPhone(number) {
   if (!parts) return null;
   const [, country, national] = parts;
   const trunk = TRUNKS[country] || '0';
-  const code = '(?:(?:\\+|8G?10|011|00)G)?' + [...country].join('G') + 'G(?:' + trunk + ')?';
+  const code = '(?:(?:\\+|8G?10|0?011|00)G)?' + [...country].join('G') + 'G(?:' + trunk + ')?';
   const digits = [...national].map((digit, place) =>
     // 8-800-FLOWERS: letters come after the area code.
     place > 2 && digit > 1 ? '[' + digit + KEYS[digit - 2] + ']' : digit
   );
-  const pattern = '((?:' + code + '|' + trunk + ')G)?(' + digits.join('G') + ')';
+  // Six digits alone say too little.
+  const optional = national.length > 6 ? '?' : '';
+  const pattern = '((?:' + code + '|' + trunk + ')G)' + optional + '(' + digits.join('G') + ')';
   return {
     from: number,
     country,
@@ -95,19 +98,23 @@ export function swap(text, { pattern, national }, give) {
 
 function swapHere(text, pattern, give) {
   const signs = plain(text);
-  const near = (from, to) => signs.slice(from, to).toLowerCase().replace(MANY, 'N');
+  const near = (from, to) => signs.slice(from, to).toLowerCase().replace(APART, 'N');
   let fresh = '';
-  let done = 0;
-  signs.replace(pattern, (all, prefix = '', rest, start) => {
+  let done = (pattern.lastIndex = 0);
+  let match;
+  while ((match = pattern.exec(signs))) {
+    const [all, prefix = '', rest] = match;
+    let start = match.index;
     let end = start + all.length;
+    pattern.lastIndex = start + 1; // what is a prefix here may have another meaning: 24/7 8 (495)…
     while (LETTERS.test(text.slice(end - 1, end + 1))) end++; // 1-800-CONTACTS
     const before = near(Math.max(0, start - 40), start);
-    if (OTHERS.test(before + '<' + prefix + '_' + rest + '>' + near(end, end + 40))) return;
+    if (OTHERS.test(before + '<' + prefix + '_' + rest + '>' + near(end, end + 40))) continue;
     // "(495) 000-00-00": the bracket that is closed inside.
     if (text[start - 1] == '(' && /^[^(]*\)/.test(text.slice(start, end))) start--;
     fresh += text.slice(done, start) + give(text.slice(start, end));
-    done = end;
-  });
+    done = pattern.lastIndex = end;
+  }
   return fresh + text.slice(done);
 }
 
