@@ -270,6 +270,21 @@ async def test_what_consent_mode_was_told_before_us_counts(
     assert site.bodies("/v1/visits")[-1]["visitor"] == "v1"
 
 
+async def test_a_denial_by_default_does_not_forget_an_earlier_consent(
+    site: FakeTracker, visit: Visit
+) -> None:
+    update = "gtag('consent', 'update', {analytics_storage: 'granted'})"
+    await _granted(await visit(_google(site, "")), update)
+
+    denied = "gtag('consent', 'default', {analytics_storage: 'denied'})"
+    window = await visit(_google(site, denied, "/second"))
+    await window.until(WITHOUT)
+    await window.page.evaluate("new Promise(done => setTimeout(done))")
+    await _granted(window, update)
+
+    assert site.bodies("/v1/visits")[-1]["visitor"] == "v1"
+
+
 async def test_a_default_that_grants_to_all_is_enough(
     site: FakeTracker, visit: Visit
 ) -> None:
