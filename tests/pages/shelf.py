@@ -21,7 +21,6 @@ needs lie in a folder of its name.
 
 import tomllib
 from dataclasses import dataclass, field
-from functools import cached_property
 from mimetypes import guess_type
 from pathlib import Path
 
@@ -30,6 +29,7 @@ from aiohttp import web
 
 from tests.browser import fake_tracker as fake
 from tests.browser.fake_tracker import FakeTracker
+from web import snippet_build
 
 FOLDER = Path(__file__).parent
 LINES = (FOLDER / "lines.js").read_text(encoding="utf-8").partition("*/")[2].strip()
@@ -56,25 +56,14 @@ class Expected(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         return [line.strip() for line in self.swapped.splitlines() if line.strip()]
 
 
-@dataclass(frozen=True)
-class ShelfPage:
-    """One page of the shelf."""
-
-    name: str
-
-    @property
-    def html(self) -> Path:
-        return FOLDER / f"{self.name}.html"
-
-    @cached_property
-    def expected(self) -> Expected:
-        text = (FOLDER / f"{self.name}.toml").read_text(encoding="utf-8")
-        return msgspec.convert(tomllib.loads(text), Expected)
+def expected(name: str, folder: Path = FOLDER) -> Expected:
+    text = (folder / f"{name}.toml").read_text(encoding="utf-8")
+    return msgspec.convert(tomllib.loads(text), Expected)
 
 
-def names() -> list[str]:
-    """Every page of the shelf."""
-    return sorted(path.stem for path in FOLDER.glob("*.html"))
+def names(folder: Path = FOLDER) -> list[str]:
+    """Every page whose result is told in a folder."""
+    return sorted(path.stem for path in folder.glob("*.toml"))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -82,6 +71,7 @@ class Shelf(FakeTracker):
     """The usual tracker; its site is the shelf."""
 
     headers: dict[str, str] = field(default_factory=dict)  # of every page
+    folders: list[Path] = field(default_factory=lambda: [FOLDER])
 
     def lend(self, expected: Expected) -> None:
         """Be the tracker of the site that this page belongs to."""
@@ -105,12 +95,16 @@ class Shelf(FakeTracker):
         return f"http://localhost:{self.port}/{path}"
 
     async def _serve_page(self, request: web.Request) -> web.Response:
-        path = FOLDER / request.path.lstrip("/")
-        if request.path in self.pages or not path.is_file():
+        name = request.path.lstrip("/")
+        places = [folder / name for folder in self.folders]
+        if name.startswith("npm/"):  # a library as its package publishes it
+            places = [snippet_build.ROOT / "node_modules" / name.removeprefix("npm/")]
+        found = next((place for place in places if place.is_file()), None)
+        if request.path in self.pages or found is None:
             return await FakeTracker._serve_page(self, request)
         return web.Response(
-            body=path.read_bytes().replace(TRACKER, self.api.encode()),
-            content_type=guess_type(path)[0],  # a page says its own character set
+            body=found.read_bytes().replace(TRACKER, self.api.encode()),
+            content_type=guess_type(found)[0],  # a page says its own character set
             headers=self.headers,
         )
 
