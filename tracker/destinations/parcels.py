@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from tracker import alerts, people, remote_ids, views
+from tracker import alerts, clicks, ids, people, remote_ids, views
 from tracker import db as database
 from tracker.deliveries import Delivery
 from tracker.destinations.base import Call, Candidate, Deal, Page, Parcel, Person
@@ -48,7 +48,7 @@ async def load(
     about = [contact.person_id if contact else None]
     about += [row["person_id"] for row in (lead, deal) if row]
     person_id = next((id_ for id_ in about if id_ is not None), None)
-    candidates = await _candidates(db, site.id, contact) if contact else ()
+    candidates = await _candidates(db, site.id, contact, now) if contact else ()
     contact_id = contact.id if contact else None
     known = [id_ for id_ in (lead_id, person_id, contact_id) if id_ is not None]
     item = await _item(db, site.id, contact)
@@ -166,20 +166,27 @@ def _told(deal: Any) -> Deal:
 
 
 async def _candidates(
-    db: database.Db, site_id: int, contact: _Contact
+    db: database.Db, site_id: int, contact: _Contact, now: datetime
 ) -> tuple[Candidate, ...]:
     """The contact's candidates by its present rule, heaviest first."""
     rows = await db.fetch(
         """
         SELECT a.weight, a.session_id, s.channel, s.source, s.medium, s.campaign, s.term,
                s.content, v.visitor_id, v.started_at, v.landing_url, v.referrer_url, v.device,
-               v.details, w.last_seen_at AS last_visit_at
+               v.details, w.last_seen_at AS last_visit_at,
+               b.started_at AS brought_at, b.details AS brought_details
           FROM attributions a
           LEFT JOIN sources s ON s.site_id = a.site_id AND s.id = a.source_id
           LEFT JOIN sessions v ON v.site_id = a.site_id AND v.id = a.session_id
           LEFT JOIN LATERAL (
                SELECT max(last_seen_at) AS last_seen_at FROM sessions
                 WHERE site_id = v.site_id AND visitor_id = v.visitor_id) AS w ON true
+          -- The session whose source this one has; often itself.
+          LEFT JOIN LATERAL (
+               SELECT started_at, details, raw_source_id FROM sessions
+                WHERE site_id = v.site_id AND visitor_id = v.visitor_id
+                  AND id <= v.id AND id >= $5 AND significant
+                ORDER BY id DESC LIMIT 1) AS b ON b.raw_source_id = v.source_id
          WHERE a.site_id = $1 AND a.contact_id = $2 AND a.rule = $3
          ORDER BY a.n LIMIT $4
         """,
@@ -187,6 +194,7 @@ async def _candidates(
         contact.id,
         contact.rule,
         MOST_CANDIDATES,
+        ids.floor(now - clicks.LIFETIME),
     )
     return tuple(
         Candidate(
@@ -199,20 +207,26 @@ async def _candidates(
             landing_url=row["landing_url"] or "",
             referrer_url=row["referrer_url"] or "",
             device=row["device"] or "",
-            ids=_ids(row["details"]),
+            ids=_ids(row, now),
         )
         for row in rows
     )
 
 
-def _ids(details: dict[str, Any] | None) -> dict[str, str]:
-    """A session's click ids and analytics ids in one."""
-    found: dict[str, str] = {}
-    for part in ("click_ids", "ids"):
-        for name, value in ((details or {}).get(part) or {}).items():
-            if isinstance(value, str):
-                found[name] = value
-    return found
+def _ids(row: Any, now: datetime) -> dict[str, str]:
+    """Click ids that are alive, and analytics ids."""
+    if row["started_at"] is None:
+        return {}  # a source alone, or a session that was erased
+    own = _landing(row["started_at"], row["details"])
+    brought = row["brought_at"] and _landing(row["brought_at"], row["brought_details"])
+    return clicks.told(own, brought, now=now)
+
+
+def _landing(at: datetime, details: dict[str, Any] | None) -> clicks.Landing:
+    known = details or {}
+    return clicks.Landing(
+        at=at, click_ids=known.get("click_ids") or {}, ids=known.get("ids") or {}
+    )
 
 
 async def _pages(
