@@ -7,6 +7,9 @@ several times; the middle of each counts. With fewer connections than a few batc
 visits (`tracker.visits.BATCH`) hold, all of them wait for the disk together and the server
 idles: then it is the disk that is measured.
 
+What a visitor of a modest site waits for is another question: so at the end visits come at a
+steady pace, each measured from the moment it was due, as nobody waits for the one before him.
+
     python -m tests.benchmarks.visits [seconds] [connections] [rounds]
 """
 
@@ -17,6 +20,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import deque
 from functools import partial
 from ipaddress import ip_network
 from itertools import count
@@ -38,6 +42,7 @@ SECRET = "bench"
 OWN = "+74950000000"
 NUMBERS = 200
 CLIENTS = 1  # processes that ask
+PACE = 200  # visits a second, of a site that is neither idle nor at its limit
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
 
 
@@ -48,10 +53,12 @@ class Client(asyncio.Protocol):
         self.serial = serial
         self.done = done
         self.buffer = b""
-        self.failed = 0
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
+        self.ready()
+
+    def ready(self) -> None:
         self.ask()
 
     def ask(self) -> None:
@@ -88,7 +95,42 @@ class Client(asyncio.Protocol):
         if not head.startswith(b"HTTP/1.1 200") or b'"session":null' in rest:
             raise SystemExit(f"not a visit: {head[:80]!r} {rest[:200]!r}")
         self.done.append(time.perf_counter() - self.began)
-        self.ask()
+        self.ready()
+
+
+class Waiting(Client):
+    """A connection that asks when it is told to, and is among the idle ones until then."""
+
+    def __init__(
+        self, serial: "count[int]", done: list[float], idle: "deque[Waiting]"
+    ) -> None:
+        super().__init__(serial, done)
+        self.idle = idle
+
+    def ready(self) -> None:
+        self.idle.append(self)
+
+
+async def keep_pace(port: int, seconds: float, rate: int) -> list[float]:
+    """The time each visit took, in seconds, that many being due every second."""
+    done: list[float] = []
+    idle: deque[Waiting] = deque()
+    serial = count(time.time_ns() % 10**9)
+    loop = asyncio.get_running_loop()
+    begin = time.perf_counter()
+    for n in range(int(seconds * rate)):
+        due = begin + n / rate
+        await asyncio.sleep(due - time.perf_counter())
+        if not idle:
+            made = partial(Waiting, serial, done, idle)
+            await loop.create_connection(made, "127.0.0.1", port)
+        client = idle.popleft()
+        client.ask()
+        client.began = due
+    await asyncio.sleep(1)  # the last are answered
+    for client in idle:
+        client.transport.abort()
+    return done
 
 
 async def ask(port: int, seconds: float, connections: int) -> list[float]:
@@ -113,6 +155,21 @@ async def ask(port: int, seconds: float, connections: int) -> list[float]:
 
 def run_client(port: int, seconds: float, connections: int, told: Connection) -> None:
     told.send(uvloop.run(ask(port, seconds, connections)))
+
+
+def run_pace(port: int, seconds: float, told: Connection) -> None:
+    told.send(uvloop.run(keep_pace(port, seconds, PACE)))
+
+
+def measure_paced(port: int, seconds: float) -> float:
+    """The 95th percentile of what a visit takes at a steady pace, in milliseconds."""
+    context = multiprocessing.get_context("spawn")
+    told, tell = context.Pipe(duplex=False)
+    client = context.Process(target=run_pace, args=(port, seconds, tell))
+    client.start()
+    times = sorted(told.recv())
+    client.join()
+    return float(times[int(len(times) * 0.95)] * 1000)
 
 
 def measure(port: int, seconds: float, connections: int) -> dict[str, float]:
@@ -249,6 +306,7 @@ def main(seconds: int = 5, connections: int = 256, rounds: int = 3) -> dict[str,
             for _ in range(rounds):
                 for name, port in (("bare", one), ("ours", other)):
                     asked[name].append(measure(port, seconds, connections))
+            paced = measure_paced(other, 2 * seconds)
     valkey.terminate()
     middle = {
         f"{name}_{what}": round(statistics.median(one[what] for one in each), 1)
@@ -260,6 +318,7 @@ def main(seconds: int = 5, connections: int = 256, rounds: int = 3) -> dict[str,
         **middle,
         "ratio": round(middle["ours_rate"] / middle["bare_rate"], 3),
         "p99_ratio": round(middle["ours_p99_ms"] / middle["bare_p99_ms"], 2),
+        f"p95_ms_at_{PACE}_a_second": round(paced, 1),
     }
     print(json.dumps(result))
     return result
