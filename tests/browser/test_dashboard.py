@@ -9,6 +9,7 @@ import pytest
 from aiohttp.test_utils import TestServer
 from playwright.async_api import Browser, Page
 
+from tests.browser import axe
 from tests.browser.conftest import PATIENCE
 from tests.web.dashboard import make
 from tests.web.dashboard.conftest import app as app
@@ -17,7 +18,6 @@ from tests.web.dashboard.conftest import world as world
 from tracker import users
 from web import snippet_build
 
-AXE = snippet_build.ROOT / "node_modules/axe-core/axe.min.js"
 PAGES = ("contacts", "channels", "numbers", "costs", "health")
 NOW = datetime.now(UTC)
 
@@ -46,15 +46,8 @@ class Reader:
         await self.page.goto(self.root + path, wait_until="load")
 
     async def obstacles(self) -> list[Any]:
-        """What keeps somebody from using the page: axe's serious and critical findings."""
-        # Evaluated rather than added as a script: the page's policy lets no other one in.
-        await self.page.evaluate(AXE.read_text(encoding="utf-8"))
-        found = await self.page.evaluate("axe.run({resultTypes: ['violations']})")
-        return [
-            (one["id"], [node["html"][:200] for node in one["nodes"]])
-            for one in found["violations"]
-            if one["impact"] in ("serious", "critical")
-        ]
+        """What keeps somebody from using the page."""
+        return await axe.obstacles(self.page)
 
     async def until(self, expression: str) -> None:
         """Wait until something is true; asked from outside, for pages may not `eval`."""
