@@ -12,6 +12,9 @@ from tests.browser import fake_tracker as fake
 from tests.browser.axe import obstacles
 from tests.browser.conftest import Window
 from tests.browser.fake_tracker import FakeTracker
+from tests.browser.test_real_server import shop
+
+__all__ = ["shop"]  # a fixture
 
 Visit: TypeAlias = Callable[[str], Awaitable[Window]]
 
@@ -406,3 +409,18 @@ async def test_a_strict_policy_and_trusted_types_are_no_hindrance(
     assert window.errors == []
     lines = [text for _, text in window.lines() if "data:," not in text]  # its icon
     assert lines == []
+
+
+async def test_the_real_server_gives_the_reasons(
+    shop: str, visit: Visit, snippet: dict[str, str]
+) -> None:
+    assert snippet["debug"]  # built
+    window = await visit(shop + ASKED + "&utm_source=yandex&utm_medium=cpc&yclid=59")
+
+    source = await _rows(await _section(window, "Source"))
+    numbers = await _section(window, "Numbers")
+    await numbers.get_by_text("pool main · just lent · places here: 2").wait_for()
+
+    assert source["this landing"] == "yandex / cpc utm"
+    assert (source["why"], source["tags"]) == ("this landing", "yclid = 59")
+    assert window.errors == []
