@@ -16,7 +16,7 @@ import redis.asyncio
 
 from numberpool import ledger, lending, nodes
 from tracker import db as database
-from tracker import ids
+from tracker import ids, visit_rows, visits
 from tracker.sites import Directory
 
 log = logging.getLogger(__name__)
@@ -25,13 +25,14 @@ PERIOD = 1.0  # seconds between writings
 MOST = 50_000  # beats kept while PostgreSQL is away
 BATCH = 5_000
 SEEING = ("reveal", "tel_click")  # events that show the number was read
+PAGE = "page"  # a further page of the visit; its address is the target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Happening:
     """Something the visitor did."""
 
-    type: str  # reveal, tel_click, mail_click, goal
+    type: str  # page, reveal, tel_click, mail_click, messenger_click, goal
     at: datetime
     target: str = ""
 
@@ -117,6 +118,7 @@ async def write(pool: database.Pool, batch: Sequence[Beat]) -> None:
         await ledger.sign(db, [sign for beat in batch for sign in _signs(beat)])
         await _see(db, batch)
         await _record(db, batch)
+        await _turn(db, batch)
         await _name(db, batch)
 
 
@@ -133,7 +135,7 @@ def _signs(beat: Beat) -> list[ledger.Sign]:
         for one in beat.events
         if one.type in SEEING
     ]
-    if beat.state != "visible" or not beat.events:
+    if beat.state != "visible" or not signs:
         # A page that tells of a click at once does not ping with it: the call may be placed.
         signs.append(
             ledger.Sign(
@@ -168,6 +170,7 @@ async def _record(db: database.Connection, batch: Sequence[Beat]) -> None:
         (beat.site_id, beat.session, one.at, one.type, one.target)
         for beat in batch
         for one in beat.events
+        if one.type != PAGE
     ]
     if rows:
         await db.execute(
@@ -175,6 +178,23 @@ async def _record(db: database.Connection, batch: Sequence[Beat]) -> None:
             "SELECT * FROM unnest($1::int[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[])",
             *database.columns(rows, 5),
         )
+
+
+async def _turn(db: database.Connection, batch: Sequence[Beat]) -> None:
+    turns = [
+        visit_rows.Turn(
+            site_id=beat.site_id,
+            session=beat.session,
+            at=one.at,
+            url=one.target,
+            test=visits.test_mark(one.target),
+        )
+        for beat in batch
+        for one in beat.events
+        if one.type == PAGE
+    ]
+    if turns:
+        await visit_rows.turn(db, turns)
 
 
 async def _name(db: database.Connection, batch: Sequence[Beat]) -> None:

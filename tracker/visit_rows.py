@@ -229,6 +229,39 @@ async def latest(
     return found
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """A further page of a session, told by a sign of life instead of a visit."""
+
+    site_id: int
+    session: UUID
+    at: datetime
+    url: str
+    test: bool | None  # as in `Row`
+
+
+async def turn(db: database.Db, turns: Sequence[Turn]) -> None:
+    """Write the pages, and what their addresses say of tests."""
+    rows = [(one.site_id, one.session, one.at, one.url, one.test) for one in turns]
+    await db.execute(
+        """
+        WITH given AS MATERIALIZED (
+            SELECT * FROM unnest($1::int[], $2::uuid[], $3::timestamptz[], $4::text[],
+                                 $5::boolean[]) AS g (site_id, id, at, url, test)
+        ), page AS (
+            INSERT INTO pages (site_id, session_id, at, url)
+            SELECT g.site_id, g.id, g.at, g.url
+              FROM given g JOIN sessions s USING (site_id, id)
+        )
+        UPDATE sessions s SET test = latest.test
+          FROM (SELECT DISTINCT ON (site_id, id) site_id, id, test FROM given
+                 WHERE test IS NOT NULL ORDER BY site_id, id, at DESC) AS latest
+         WHERE s.site_id = latest.site_id AND s.id = latest.id
+        """,
+        *database.columns(rows, 5),
+    )
+
+
 class Writer:
     """Writes batches; remembers which sources are known to be in their table."""
 

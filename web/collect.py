@@ -13,7 +13,7 @@ import msgspec
 from aiohttp import hdrs, web
 
 from numberpool import phones
-from tracker import beats, bots, contacts, ids, inbox, tags, visits
+from tracker import beats, bots, contacts, ids, inbox, tags, visit_rows, visits
 from tracker import db as database
 from tracker.errors import (
     BadInput,
@@ -23,22 +23,17 @@ from tracker.errors import (
     Unreadable,
 )
 from tracker.sites import Directory, Site
-from web import keeper, keys, limits, origins
+from web import foreign_ids, keeper, keys, limits, origins
 
 log = logging.getLogger(__name__)
 
 MOST = 64 * 1024  # bytes of a body
 ADDRESSES = 50  # numbers and addresses one page may ask for
 EVENTS = 50  # events in one beat
+TARGET = 200  # characters of what an event is about, but for a page's address
 FIELDS = 100  # a form's own fields
 FORM_PATIENCE = 3.0  # seconds a form waits for the commit before it is spooled
 SKEW = timedelta(seconds=60)  # how far a page's clock is believed
-# Ids of analytics and advertising systems, as their first-party cookies hold them.
-ANALYTICS = (
-    "ym_client_id", "ga_client_id", "ga_session_id", "vk_id",
-    "fbp", "fbc", "gcl_aw", "gcl_gb", "gcl_ag", "uetmsclkid",
-)  # fmt: skip
-
 VISITS: web.AppKey[visits.Visits] = web.AppKey("visits", visits.Visits)
 BEATS: web.AppKey[beats.Beats] = web.AppKey("beats", beats.Beats)
 FORMS: web.AppKey[keeper.Keeper] = web.AppKey("forms", keeper.Keeper)
@@ -70,7 +65,7 @@ class VisitBody(msgspec.Struct, kw_only=True):
 class EventBody(msgspec.Struct, kw_only=True):
     type: Annotated[str, msgspec.Meta(max_length=40, pattern="^[a-z_]+$")]
     at: float | None = None
-    target: Short | None = None
+    target: Address | None = None
 
 
 class BeatBody(msgspec.Struct, kw_only=True):
@@ -136,7 +131,7 @@ async def visit(request: web.Request) -> web.Response:
         visitor=uuid_of(body.visitor),
         session=uuid_of(body.session),
         replaces=tuple(body.replaces),
-        ids=_analytics(body.ids),
+        ids=foreign_ids.read(body.ids, site.rules.snippet.ga4),
         device=bots.device(request.headers.get(hdrs.USER_AGENT, "")),
         region=origins.region(request) if site.regional else "",
         debug=body.debug,
@@ -259,7 +254,9 @@ async def _take_beat(request: web.Request, body: BeatBody) -> tuple[Site, beats.
         beats.Happening(
             type=one.type,
             at=_believed(one.at, now),
-            target=tags.clean(one.target or "", 200),
+            target=tags.clean(
+                one.target or "", visit_rows.URL if one.type == beats.PAGE else TARGET
+            ),
         )
         for one in body.events
     )
@@ -268,7 +265,7 @@ async def _take_beat(request: web.Request, body: BeatBody) -> tuple[Site, beats.
         at=now,
         state=body.state,
         events=happened,
-        ids=_analytics(body.ids),
+        ids=foreign_ids.read(body.ids, site.rules.snippet.ga4),
     )
 
 
@@ -328,17 +325,6 @@ def _session(body: ContactBody, site: Site) -> UUID | None:
 def _lines(text: str) -> str:
     lines = [tags.clean(line, contacts.TEXT) for line in text.splitlines()]
     return "\n".join(lines)[: contacts.TEXT]
-
-
-def _analytics(told: dict[str, Any] | None) -> dict[str, str]:
-    if not told:
-        return {}
-    found = {name: str(told[name]) for name in ANALYTICS if told.get(name)}
-    return {  # a longer one is no id: cut, it would be somebody else's
-        name: tags.clean(text, tags.MAX_ID)
-        for name, text in found.items()
-        if len(text) <= tags.MAX_ID
-    }
 
 
 def uuid_of(text: str | None) -> UUID | None:

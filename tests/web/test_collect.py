@@ -164,6 +164,28 @@ async def test_ids_of_somebody_elses_making_are_as_good_as_none(pool, client):
     assert (await answer.json())["new_session"] is True
 
 
+async def test_cookies_of_other_systems_are_kept_by_the_names_of_their_ids(
+    pool, client
+):
+    await make.site(pool)
+    cookies = {"_ga": "GA1.1.111.222", "_fbp": "fb.1.1.2", "PHPSESSID": "secret"}
+    told = await (await ask(client, "/v1/visits", visit(ids=cookies))).json()
+
+    late = {"session": told["session"], "ids": {"_ym_uid": "1734680388574908198"}}
+    await ask(client, "/v1/beats", late)
+
+    async with asyncio.timeout(30):
+        while "ym_client_id" not in (
+            kept := await pool.fetchval("SELECT details->'ids' FROM sessions")
+        ):
+            await asyncio.sleep(0.05)
+    assert kept == {
+        "ga_client_id": "111.222",
+        "fbp": "fb.1.1.2",
+        "ym_client_id": "1734680388574908198",
+    }
+
+
 async def test_a_beat_is_answered_204_and_reaches_the_ledger(pool, client):
     await make.site(pool)
     told = await (await ask(client, "/v1/visits", visit())).json()
@@ -193,6 +215,7 @@ async def test_a_beat_is_answered_204_and_reaches_the_ledger(pool, client):
         ({"events": [{"type": "goal"}] * 51}, 400),
         ({"events": [{"type": "goal", "at": 1e300}]}, 204),
         ({"events": [{"type": "goal", "target": "\x00\ud800"}]}, 204),
+        ({"events": [{"type": "page", "target": f"{AD}&q={'x' * 9000}"}]}, 204),
     ],
     ids=str,
 )
