@@ -73,7 +73,13 @@ async def test_the_next_session_takes_the_place_of_the_last_also_in_copies(
     )
     tracker.answers["/v1/visits"] = says(visit_answer(session=str(NEXT)))
 
-    await window.page.evaluate("history.pushState(0, '', '/next?utm_source=mail')")
+    await window.page.evaluate(
+        """() => {
+            history.pushState(0, '', '/next?utm_source=mail');
+            document.title = 'Next';
+            document.body.append('The next page');
+        }"""
+    )
     await window.until(f"bot.href.endsWith('{ids.code(NEXT)}')")
 
     links = await window.page.evaluate("[...document.links].map(link => link.href)")
