@@ -48,7 +48,7 @@ export function panel(settings) {
     parts.forEach((part) => part.renew());
     dialog.showModal();
     // A touch screen's keyboard would cover what is to be read first.
-    (form && matchMedia('(hover:hover)').matches ? form.input : title).focus();
+    (form && !matchMedia('(pointer:coarse)').matches ? form.input : title).focus();
   }
 
   dialog.addEventListener('click', (event) => {
