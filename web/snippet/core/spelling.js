@@ -2,7 +2,8 @@
  * How a number or an address looks on a page: finding it in text, and spelling another its way.
  *
  * A text is searched for a number only when its digits, nothing else, hold the number's national
- * digits. What is found is then judged by what stands around it.
+ * digits. What is found is then judged by what stands around it. (The build shortens names that
+ * end in `_`.)
  */
 
 const COUNTRY = /^\+([17]|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|\d{3})(\d+)$/;
@@ -49,10 +50,10 @@ export function spellPhone(number) {
   const pattern = '((?:' + code + '|' + trunk + ')G)' + optional + '(' + digits.join('G') + ')';
   return {
     from: number,
-    country,
-    national,
-    pattern: RegExp(pattern.replace(/G/g, '[-/(\\s]{0,20}'), 'gi'),
-    whole: country + national + ',' + trunk.replace(/\D/g, '') + national,
+    country_: country,
+    national_: national,
+    pattern_: RegExp(pattern.replace(/G/g, '[-/(\\s]{0,20}'), 'gi'),
+    whole_: country + national + ',' + trunk.replace(/\D/g, '') + national,
   };
 }
 
@@ -60,7 +61,7 @@ export function spellMail(address) {
   const literal = address.replace(/[^\w@]/g, '\\$&');
   return {
     from: address,
-    pattern: RegExp('(^|[^\\w.+-])(' + literal + ')(?![\\w-]|\\.\\w)', 'gi'),
+    pattern_: RegExp('(^|[^\\w.+-])(' + literal + ')(?![\\w-]|\\.\\w)', 'gi'),
   };
 }
 
@@ -83,7 +84,7 @@ function plain(text) {
 }
 
 // The text with `give(body)` in place of each occurrence.
-export function swap(text, { pattern, national }, give) {
+export function swap(text, { pattern_: pattern, national_: national }, give) {
   if (!national) {
     return text.includes('@')
       ? text.replace(pattern, (all, before, body) => before + give(body))
@@ -120,15 +121,15 @@ function swapHere(text, pattern, give) {
 
 // The page's own spelling with the digits of another number; the display form where country or
 // length differ, and where letters stood for digits.
-export function respell(body, { from, country, national }, to, display) {
-  let next = national && national.length - body.replace(/\D/g, '').length;
-  if (!to.startsWith('+' + country) || to.length != from.length || next > 0) return display;
-  const fresh = to.slice(country.length + 1);
+export function respell(body, { from, country_, national_ }, to, display) {
+  let next = national_ && national_.length - body.replace(/\D/g, '').length;
+  if (!to.startsWith('+' + country_) || to.length != from.length || next > 0) return display;
+  const fresh = to.slice(country_.length + 1);
   return body.replace(/\d/g, (digit) => fresh[next++] || digit);
 }
 
 // Whether a short text may be a part of that number, split by inline tags.
-export function mayBePiece(text, { whole }) {
+export function mayBePiece(text, { whole_ }) {
   const digits = digitsOf(text);
-  return !!digits && whole.includes(digits) && /^[-/(\s\d+]{1,40}$/.test(plain(text));
+  return !!digits && whole_.includes(digits) && /^[-/(\s\d+]{1,40}$/.test(plain(text));
 }
