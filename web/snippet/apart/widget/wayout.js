@@ -13,13 +13,14 @@ export function wayOut() {
   const element = make('div', { role: 'alert' });
   const link = make('a', {});
   const standing = () => rule.shown || rule.from;
+  let revealed;
 
   function renew() {
     const number = standing();
     link.href = 'tel:' + number;
     link.textContent = (rule.shown && rule.display) || spell(number);
-    if (!link.isConnected || rule.told == number) return;
-    rule.told = number; // as the core marks it: once a page
+    if (!link.isConnected || revealed == number) return;
+    revealed = number;
     S.tell('reveal', number);
   }
 
