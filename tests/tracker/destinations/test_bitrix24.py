@@ -58,6 +58,17 @@ async def test_a_call_becomes_a_lead_at_once_and_an_activity_when_it_is_over(
     assert "Olga" in activity["DESCRIPTION"]
 
 
+async def test_a_request_to_be_called_back_has_the_portals_own_source(house: House):
+    async with Portal() as portal:
+        await house.open(crm=crm(portal))
+        await house.contact()
+        await house.pool.execute("UPDATE contacts SET channel = 'callback'")
+        await house.carry(NOON)
+        [lead] = portal.leads
+
+    assert lead["SOURCE_ID"] == "CALLBACK"
+
+
 async def test_a_missed_call_stays_open_so_that_somebody_calls_back(house: House):
     async with Portal() as portal:
         await house.open(crm=crm(portal))
