@@ -72,6 +72,7 @@ class Shelf(FakeTracker):
 
     headers: dict[str, str] = field(default_factory=dict)  # of every page
     folders: list[Path] = field(default_factory=lambda: [FOLDER])
+    loads: int = 0  # of the script
 
     def lend(self, expected: Expected) -> None:
         """Be the tracker of the site that this page belongs to."""
@@ -93,6 +94,10 @@ class Shelf(FakeTracker):
 
     def url(self, path: str) -> str:
         return f"http://localhost:{self.port}/{path}"
+
+    async def _serve_script(self, request: web.Request) -> web.Response:
+        self.loads += 1
+        return await FakeTracker._serve_script(self, request)
 
     async def _serve_page(self, request: web.Request) -> web.Response:
         name = request.path.lstrip("/")
