@@ -173,7 +173,7 @@ async def test_a_visitor_asks_to_be_called_back_by_keyboard_alone(
     shop = await corner('<button id="own">Купить</button>')
     await shop.launcher.wait_for()
     await tracker.until(lambda: bool(tracker.bodies("/v1/visits")))
-    await shop.page.wait_for_function("skvoz.S.session()")
+    await shop.page.wait_for_function("window.skvoz && skvoz.S.session()")
     keyboard = shop.page.keyboard
     await keyboard.press("Tab")
     await keyboard.press("Tab")
@@ -802,7 +802,7 @@ async def test_a_request_becomes_a_contact_with_its_source(
                 "", head=f'<script src="{server.address}/s/acme.js"></script>'
             )
             window = await visit(page + "?utm_source=yandex&utm_medium=cpc")
-            await window.until("skvoz.S.session()")
+            await window.until("window.skvoz && skvoz.S.session()")
             corner = Corner(window.page)
             await corner.ask("89161234567")
             await corner.panel.get_by_role("status").locator("button").wait_for()
