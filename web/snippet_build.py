@@ -27,7 +27,13 @@ NPM_PATIENCE = timedelta(minutes=10)  # a slow line still brings 60 MB in that t
 TOOL_PATIENCE = timedelta(minutes=1)
 
 FUNCTION = re.compile(rb"\(?(function\(|\(?[\w$,]*\)?=>)")
-ESBUILD_OPTIONS = ("--bundle", "--format=iife", "--target=es2018", "--charset=utf8")
+ESBUILD_OPTIONS = (
+    "--bundle",
+    "--format=esm",
+    "--target=es2018",
+    "--charset=utf8",
+    "--minify-syntax",
+)
 # One expression in, one expression out: the server calls it with the site's configuration.
 TERSER_OPTIONS = (
     "--ecma",
@@ -36,6 +42,9 @@ TERSER_OPTIONS = (
     "expression=true,ecma=2018,passes=4,unsafe_arrows=true,unsafe_methods=true,"
     "hoist_funs=true,keep_fargs=false,pure_getters=true",
     "--mangle",
+    # Properties that only the script itself knows end with an underscore.
+    "--mangle-props",
+    "regex=/[a-z]_$/",
 )
 
 

@@ -7,19 +7,37 @@ What is off is left out, so that the file stays small. The fields are written do
 from collections.abc import Iterator
 from typing import Any
 
+from numberpool import phones
 from tracker import opening_hours
 from tracker.sites import Site
 from tracker.snippet_rules import Widget
 
-PARTS = ("forms", "messengers", "pictures")  # served when their setting is on
+PARTS = {
+    "chats": "chats",
+    "messengers": "messengers",
+    "pictures": "pictures",
+    "session_cookie": "cookie",
+}  # fmt: skip
 PLATFORMS = ("tcf", "google")  # consent platforms that the part `consent` listens to
+# Letters on the keys from 2 on: Latin by ITU-T E.161, Cyrillic by fours.
+KEYS = (
+    "abcа-г", "defд-з", "ghiи-л", "jklм-п", "mnoр-у", "p-sф-ч", "tuvш-ы", "w-zь-я",
+)  # fmt: skip
 
 
 def parts(site: Site) -> tuple[str, ...]:
     """The optional parts in the site's script; consent first, it may hold the rest back."""
     rules = site.rules.snippet
     consent = ("consent",) if rules.consent in PLATFORMS else ()
-    return consent + tuple(name for name in PARTS if getattr(rules, name))
+    return consent + tuple(
+        name for setting, name in PARTS.items() if getattr(rules, setting)
+    )
+
+
+def is_apart(site: Site, name: str) -> bool:
+    """Whether the site's pages may load this script by itself."""
+    asked = {"forms": site.rules.snippet.forms, "widget": site.rules.widget.shown}
+    return name in ("debug", "depths") or asked.get(name, False)
 
 
 def configuration(site: Site, public_url: str) -> dict[str, Any]:
@@ -39,14 +57,12 @@ def configuration(site: Site, public_url: str) -> dict[str, Any]:
     asked = {
         "signals": rules.privacy_signals,
         "ym": next(_counters(site), 0),
-        "ga": rules.ga4,
         "within": rules.within,
         "skip": rules.skip,
-        "chats": rules.chats,
         "pictures": rules.pictures,
+        "keys": KEYS if any(map(_is_spoken, numbers)) else (),
         "forms": {"fields": rules.fields} if rules.forms else None,
         "messengers": rules.messengers,
-        "cookie": rules.session_cookie,
         "widget": widget(site) if site.rules.widget.shown else None,
     }
     return always | {name: value for name, value in asked.items() if value}
@@ -73,3 +89,8 @@ def _counters(site: Site) -> Iterator[int]:
     for one in site.connections:
         if one.role == "destination" and one.kind == "metrika":
             yield int(one.settings["counter"])
+
+
+def _is_spoken(number: str) -> bool:
+    """Whether people write words for its digits: free numbers, and any of North America."""
+    return number.startswith("+1") or phones.kind(number).endswith("toll-free")

@@ -60,16 +60,14 @@ async def apart(request: web.Request) -> web.Response:
     """What the script loads by itself once the page stands: the widget, the debug panel."""
     site = await origins.site_of(request, request.match_info["site"])
     name = request.match_info["name"]
-    if name != "debug" and not (name == "widget" and site.rules.widget.shown):
+    if not snippet_config.is_apart(site, name):
         raise UnknownAddress("there is no such script")
     return _answer(request, b"(" + built(name) + b")(window.skvoz.S);\n")
 
 
 def assembled(core: bytes, configuration: bytes, parts: tuple[bytes, ...]) -> bytes:
     """The script of one site; nothing in it ends a script element that it is pasted into."""
-    arguments = [configuration.replace(b"</", b"<\\/")]
-    if parts:
-        arguments.append(b"[" + b",".join(parts) + b"]")
+    arguments = configuration.replace(b"</", b"<\\/"), b"[" + b",".join(parts) + b"]"
     return b"(" + core + b")(" + b",".join(arguments) + b");\n"
 
 

@@ -10,7 +10,7 @@ from typing import IO, Any
 
 import pytest
 
-from web import snippet_build
+from web import snippet_build, snippet_config
 
 DRIVER = Path(__file__).with_name("driver.mjs")
 SPELLING = snippet_build.ROOT / "web/snippet/core/spelling.js"
@@ -55,7 +55,12 @@ def _speaks(stdout: IO[str]) -> bool:
 @pytest.fixture(scope="session")
 def spelling() -> Iterator[Spelling]:
     process = subprocess.Popen(
-        [*snippet_build.find_node().node, str(DRIVER), str(SPELLING)],
+        [
+            *snippet_build.find_node().node,
+            str(DRIVER),
+            str(SPELLING),
+            json.dumps(snippet_config.KEYS),
+        ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -6,7 +6,8 @@ const source = readFileSync(process.argv[2], 'utf8');
 const { spellPhone, spellMail, swap, respell, mayBePiece } = await import(
   'data:text/javascript,' + encodeURIComponent(source)
 );
-const spell = (from) => (from[0] == '+' ? spellPhone(from) : spellMail(from));
+const keys = JSON.parse(process.argv[3]);
+const spell = (from) => (from[0] == '+' ? spellPhone(from, keys) : spellMail(from));
 
 const answers = {
   swap({ text, from, to, display }) {
@@ -18,7 +19,7 @@ const answers = {
     });
     return { text: fresh, bodies };
   },
-  piece: ({ text, number }) => mayBePiece(text, spellPhone(number)),
+  piece: ({ text, number }) => mayBePiece(text, spellPhone(number, keys)),
   phone: ({ number }) => spellPhone(number) != null,
 };
 

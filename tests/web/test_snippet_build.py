@@ -1,4 +1,4 @@
-"""The making of page assets, with the real npm packages and the real terser."""
+"""The making of page assets, with the real npm packages, esbuild and terser."""
 
 import os
 import shutil
@@ -9,16 +9,18 @@ import pytest
 
 from web import snippet_build
 
-MADE = {"snippet/snippet.min.js", "vendor/echarts.min.js", "vendor/htmx.min.js"}
+LIBRARIES = {"vendor/echarts.min.js", "vendor/htmx.min.js"}
+SCRIPTS = {f"snippet/{script.name}.min.js" for script in snippet_build.scripts()}
+CORE = "web/static/snippet/core.min.js"
+MAIN = "web/snippet/core/main.js"
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A copy of the project's sources, beside packages that are installed already."""
     snippet_build.build()
-    (tmp_path / "web/snippet").mkdir(parents=True)
-    for name in ("package.json", "web/snippet/snippet.js"):
-        shutil.copy2(snippet_build.ROOT / name, tmp_path / name)
+    shutil.copytree(snippet_build.ROOT / "web/snippet", tmp_path / "web/snippet")
+    shutil.copy2(snippet_build.ROOT / "package.json", tmp_path / "package.json")
     (tmp_path / "node_modules").symlink_to(snippet_build.ROOT / "node_modules")
     return tmp_path
 
@@ -27,48 +29,47 @@ def names(root: Path, made: list[Path]) -> set[str]:
     return {str(path.relative_to(root / "web/static")) for path in made}
 
 
-def test_a_second_run_makes_nothing_and_a_changed_snippet_only_itself(
+def test_a_second_run_makes_nothing_and_a_changed_module_only_scripts(
     root: Path,
 ) -> None:
-    assert names(root, snippet_build.build(root)) == MADE
+    assert names(root, snippet_build.build(root)) == SCRIPTS | LIBRARIES
     assert snippet_build.build(root) == []
 
-    minified = root / "web/static/snippet/snippet.min.js"
-    later = minified.stat().st_mtime_ns + 1
-    os.utime(root / "web/snippet/snippet.js", ns=(later, later))
+    later = (root / CORE).stat().st_mtime_ns + 10**10
+    os.utime(root / MAIN, ns=(later, later))
 
-    assert names(root, snippet_build.build(root)) == {"snippet/snippet.min.js"}
+    assert names(root, snippet_build.build(root)) == SCRIPTS
 
 
 def test_what_is_made_is_one_function_to_be_called_with_the_configuration(
     root: Path,
 ) -> None:
-    snippet_build.build(root)
-    script = (root / "web/static/snippet/snippet.min.js").read_text()
+    made = [path for path in snippet_build.build(root) if path.parent.name == "snippet"]
+    whole = ",".join(f"({path.read_text()})" for path in made)
     node = snippet_build.find_node().node
 
-    kind = subprocess.run(
-        [*node, "-p", f"f = ({script}); typeof f + f.length"],
+    kinds = subprocess.run(
+        [*node, "-e", f"console.log([{whole}].every(f => typeof f == 'function'))"],
         capture_output=True,
         check=True,
     )
 
-    assert kind.stdout.strip() == b"function1"
+    assert len(made) == len(SCRIPTS)
+    assert kinds.stdout.strip() == b"true"
 
 
-def test_a_snippet_that_does_not_parse_is_refused_and_the_old_one_stays(
+def test_a_module_that_does_not_parse_is_refused_and_the_old_script_stays(
     root: Path,
 ) -> None:
     snippet_build.build(root)
-    minified = root / "web/static/snippet/snippet.min.js"
-    before = minified.read_bytes()
-    (root / "web/snippet/snippet.js").write_text("(function (C) { oops( })")
+    before = (root / CORE).read_bytes()
+    (root / MAIN).write_text("(function (C) { oops( })")
 
-    os.utime(minified, ns=(0, 0))
-    with pytest.raises(snippet_build.BuildFailed, match="Parse error"):
+    os.utime(root / CORE, ns=(0, 0))
+    with pytest.raises(snippet_build.BuildFailed, match="ERROR"):
         snippet_build.build(root)
 
-    assert minified.read_bytes() == before
+    assert (root / CORE).read_bytes() == before
 
 
 def test_packages_of_another_version_do_not_count_as_installed(root: Path) -> None:
@@ -104,5 +105,5 @@ def test_what_a_failed_command_complained_of_is_in_the_error(tmp_path: Path) -> 
         snippet_build.run(
             ("sh", "-c", "echo no good >&2; exit 3"),
             at=tmp_path,
-            patience=snippet_build.TERSER_PATIENCE,
+            patience=snippet_build.TOOL_PATIENCE,
         )

@@ -10,6 +10,7 @@ import { asText, facts } from './debug/facts.js';
 import { log, updateLog } from './debug/log.js';
 import { button, fold, make } from './debug/nodes.js';
 import { CSS } from './debug/style.js';
+import { sent } from './debug/tap.js';
 import { LANGUAGE, say } from './debug/words.js';
 
 const PERIOD = 1000; // ms between two looks at the page
@@ -37,7 +38,7 @@ function close() {
 function copy() {
   const field = make('textarea', {
     readOnly: true,
-    value: asText([new Date(), navigator.userAgent, facts(host), S.sent], 1),
+    value: asText([new Date(), navigator.userAgent, facts(host), sent], 1),
     'aria-label': say('copy'),
     onblur: () => field.remove(),
   });
@@ -117,3 +118,7 @@ const clock = setInterval(S.safe(update), PERIOD);
 S.listen('session', update);
 S.listen('number', update);
 update();
+
+// The core has waited for us; it asks for the reasons on each page.
+S.C.debug = true;
+S.begin();

@@ -5,47 +5,42 @@
  * or focused, which comes a moment before a click.
  */
 
-import { meaning } from './attributes.js';
+import { readLink } from './attributes.js';
 import { isBarred } from './page.js';
 import { standing } from './rules.js';
-import { on, safe } from './safe.js';
+import { shownAt } from './routes.js';
+import { D, on, safe } from './safe.js';
 import { reveal, tell } from './talk.js';
 
-const W = window;
-const D = document;
 const DWELL = 1000; // ms a number must be in view to count as seen
 
-const watched = new WeakMap(); // element → { epoch, rules }
+let watched; // element → its rules
 const timers = new WeakMap(); // element in view → its dwell timer
-let epoch = 0;
-let visibleSince = Date.now();
-const eyes =
-  W.IntersectionObserver &&
-  new IntersectionObserver(safe(looked), { threshold: [0, 0.1, 0.3, 0.5] });
+const eyes = new IntersectionObserver(safe(looked), { threshold: [0, 0.1, 0.3, 0.5] });
 
-// Numbers or the session have changed: a new number is seen anew.
+// Numbers or the session have changed: everything is seen anew.
 export function blink() {
-  epoch++;
+  watched = new WeakMap();
+  eyes.disconnect();
 }
 
+blink();
+
 export function watch(element, rule) {
-  let entry = watched.get(element);
-  if (!entry || entry.epoch != epoch) {
-    watched.set(element, (entry = { epoch, rules: new Set() }));
-    if (eyes) {
-      eyes.unobserve(element);
-      eyes.observe(element);
-    }
+  const known = watched.get(element);
+  if (known) {
+    known.add(rule);
+  } else {
+    watched.set(element, new Set([rule]));
+    eyes.observe(element);
   }
-  entry.rules.add(rule);
 }
 
 function looked(entries) {
-  for (const entry of entries) {
-    clearTimeout(timers.get(entry.target));
-    const enough =
-      entry.intersectionRatio >= 0.5 || entry.intersectionRect.height > W.innerHeight * 0.4;
-    if (entry.isIntersecting && enough) dwell(entry.target);
+  for (const { target, isIntersecting, intersectionRatio, intersectionRect } of entries) {
+    clearTimeout(timers.get(target));
+    const enough = intersectionRatio >= 0.5 || intersectionRect.height > innerHeight * 0.4;
+    if (isIntersecting && enough) dwell(target);
   }
 }
 
@@ -54,7 +49,7 @@ function dwell(element) {
     if (!element.isConnected) return;
     const visible =
       !D.hidden &&
-      Date.now() - visibleSince >= DWELL &&
+      Date.now() - shownAt >= DWELL &&
       (!element.checkVisibility ||
         element.checkVisibility({ checkOpacity: true, checkVisibilityCSS: true }));
     if (visible) see(element);
@@ -63,22 +58,21 @@ function dwell(element) {
 }
 
 function see(element) {
-  watched.get(element).rules.forEach(reveal);
+  (watched.get(element) || []).forEach(reveal);
 }
 
 function pointed(event) {
-  for (const element of event.composedPath().slice(0, 5)) {
-    if (watched.has(element)) see(element);
-  }
+  event.composedPath().slice(0, 5).forEach(see);
 }
 
 function clicked(event) {
   const start = event.composedPath()[0];
   const link = start.closest && start.closest('a,area');
   if (!link || isBarred(link)) return;
-  const { hit, chat } = meaning(link);
+  const hit = new Set();
+  const chat = readLink(link.getAttribute('href'), (rule) => hit.add(rule));
   hit.forEach((rule) => {
-    rule.read = true;
+    rule.read_ = true;
     tell(rule.phone ? 'tel_click' : 'mail_click', standing(rule));
   });
   if (chat) tell('messenger_click', chat);
@@ -89,7 +83,4 @@ export function attend(document) {
   on(document, 'pointerover', pointed);
   on(document, 'focusin', pointed);
   on(document, 'click', clicked);
-  on(document, 'visibilitychange', () => {
-    visibleSince = Date.now();
-  });
 }

@@ -1,14 +1,19 @@
 /*
- * Who this is for others: the ids that conversions are matched by.
+ * Who this is for others: the cookies and ids that conversions are matched by.
  */
 
-import { cookies } from './memory.js';
+import { D } from './safe.js';
+
+import { decode } from './memory.js';
+
+// Metrika, Google Analytics, Meta, Google Ads, Microsoft Ads, VK: the tracker reads what is in them.
+const COOKIES = /(_ym_uid|_ga\w*|_fb[pc]|_gcl_a[wg]|_gcl_gb|_uetmsclkid|tmr_lvid)=([^;]+)/g;
 
 let metrikaId;
 
 // `ym` may be a queue still: the answer comes when the counter has loaded, or never.
 export function askMetrika() {
-  if (C.ym && typeof window.ym == 'function') {
+  if (C.ym && window.ym) {
     window.ym(C.ym, 'getClientID', (id) => {
       metrikaId = id;
     });
@@ -16,20 +21,9 @@ export function askMetrika() {
 }
 
 export function clientIds() {
-  const jar = cookies();
-  const ids = {};
-  const put = (name, pattern, text) => {
-    const match = pattern.exec(text || '');
-    if (match) ids[name] = match[1];
-  };
-  const stream = C.ga
-    ? '_ga_' + C.ga.replace(/^G-/, '')
-    : Object.keys(jar).find((name) => /^_ga_/.test(name));
-  put('ym_client_id', /^(\d{10,20})$/, metrikaId || jar._ym_uid);
-  put('ga_client_id', /^GA.*\.(\d+\.\d+)$/, jar._ga);
-  // GS1.1.<session>.… or, since 2025, GS2.1.<letter and value>$… in any order
-  put('ga_session_id', /^GS(?:1\.\d+\.|2\.\d+\.(?:.*\$)?s)(\d+)/, jar[stream]);
-  put('fbp', /^(fb\..+)/, jar._fbp);
-  put('fbc', /^(fb\..+)/, jar._fbc);
+  const ids = { ym_client_id: metrikaId };
+  D.cookie.replace(COOKIES, (all, name, text) => {
+    ids[name] = decode(text);
+  });
   return ids;
 }

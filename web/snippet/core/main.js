@@ -10,130 +10,95 @@
  */
 
 import { looks } from './attributes.js';
+import { attend, watch } from './eyes.js';
 import { askMetrika } from './ids.js';
-import { forget, recall } from './memory.js';
-import { searchPage } from './page.js';
-import { followRoutes } from './routes.js';
-import { rules, translate } from './rules.js';
-import { on, safe, say } from './safe.js';
+import { forget } from './memory.js';
+import { hooks, load } from './load.js';
+import { follow, search, searchPage, work } from './page.js';
+import { followVisibility } from './routes.js';
+import { rules, take, translate } from './rules.js';
+import { D, on, safe, say } from './safe.js';
 import {
-  contact, inform, listeners, post, reuse, sent, state, tell, tellLateIds, turn, withdraw,
+  allow, contact, listen, post, session, tell, tellLateIds, turn, visitor,
 } from './talk.js';
 
 const W = window;
-const D = document;
 const LATE_IDS = 2000; // ms: by then the counters of Metrika and Google have set theirs
 
 let decided; // whether the visitor consents, as far as anybody said
+let refused = C.signals && (navigator.globalPrivacyControl || navigator.doNotTrack == 1);
 let looking = false;
-const calls = []; // skvoz(...) calls that wait for consent
 
 function decide(given) {
   if (given === decided) return;
-  decided = state.granted = given;
+  decided = given;
   // While the page is only being prepared nobody sees it: no number is due yet.
   const begin = () => {
-    if (given == decided) (given ? start : refrain)();
+    if (given == decided) start(given);
   };
   if (D.prerendering) on(D, 'prerenderingchange', begin);
   else begin();
 }
 
-function start() {
-  reuse();
-  safe(turn)();
-  safe(askMetrika)();
-  look();
-  setTimeout(safe(tellLateIds), LATE_IDS);
-  for (const args of calls.splice(0)) safe(command)(args);
-}
-
-// Nothing is kept or told of the visitor; he is shown his source's number.
-function refrain() {
-  withdraw();
-  safe(turn)();
-  look();
-}
-
-function look() {
+// Without consent nothing is kept or told of the visitor; he is shown his source's number.
+function start(given) {
+  allow(given);
+  safe(turn)(location.href, D.referrer);
   searchPage();
-  if (looking) return;
-  looking = true;
-  on(W, 'beforeprint', () => searchPage(1e9));
-  safe(followRoutes)();
+  if (!looking) {
+    looking = true;
+    follow(D);
+    attend(D);
+    followVisibility();
+  }
+  if (given) {
+    safe(askMetrika)();
+    setTimeout(safe(tellLateIds), LATE_IDS);
+  }
 }
 
 // ---- skvoz(…), the page's side, and S, what parts are given -----------------------------
 
 function consent(given) {
+  refused = !given;
   if (!given) forget();
   decide(!!given);
 }
 
-function listen(about, callback) {
-  const listener = { about, callback };
-  listeners.push(listener);
-  inform(listener);
-}
-
-const commands = {
-  goal: (name) => tell('goal', String(name).slice(0, 200)),
-  contact,
-  consent,
-  number: (callback) => listen('number', callback),
-  session: (callback) => listen('session', callback),
-};
-
-function command(args) {
-  const name = args[0];
-  if (!commands.hasOwnProperty(name)) return;
-  if (name == 'goal' && !decided) {
-    if (calls.length < 50) calls.push(args);
-  } else {
-    commands[name](args[1]);
-  }
-}
-
-let policy;
-
-// Another script of ours, once the page has all of its own.
-function load(name) {
-  const add = safe(() => {
-    const types = W.trustedTypes;
-    policy =
-      policy || (types ? types.createPolicy('skvoz', { createScriptURL: (url) => url }) : 0);
-    const url = C.api + '/s/' + C.site + '/' + name + '.js';
-    const tag = D.createElement('script');
-    tag.src = policy ? policy.createScriptURL(url) : url;
-    D.head.append(tag);
-  });
-  if (D.readyState == 'complete') add();
-  else on(W, 'load', add);
+function command([name, given]) {
+  if (/^(number|session)$/.test(name)) listen(name, given);
+  if (/^con(tact|sent)$/.test(name)) S[name](given);
+  if (name == 'goal') tell(name, ('' + given).slice(0, 200));
 }
 
 const S = {
-  C, safe, on, say, rules, translate, listen, tell, contact, consent, load, post, sent, recall,
+  C, safe, on, say, rules, translate, listen, tell, contact, consent, load, post,
+  hooks, follow, attend, watch, search, work, take,
   each: (look) => {
     looks.push(look);
     if (looking) searchPage();
   },
-  again: () => searchPage(),
-  session: () => state.session,
-  visitor: () => state.visitor,
+  again: searchPage,
+  session: () => session,
+  visitor: () => visitor,
+  refused: () => refused, // said so, rather than was not asked yet
 };
 
 safe(() => {
   const before = W.skvoz;
   if (before && before.loaded) return; // embedded twice
-  const tag = D.currentScript;
   W.skvoz = (...args) => safe(command)(args);
   W.skvoz.loaded = true;
   W.skvoz.S = S;
-  for (const part of PARTS || []) safe(part)(S);
-  for (const args of (before && before.q) || []) safe(command)(args);
-  const against = C.signals && (navigator.globalPrivacyControl || navigator.doNotTrack == 1);
-  const waits = (tag && tag.getAttribute('data-consent')) || C.consent;
-  if (decided == null) decide(!against && (!waits || waits == 'auto'));
-  if (C.widget) load('widget');
-  if (sent) load('debug');
+  const tag = D.currentScript;
+  const waits = (tag && tag.dataset.consent) || C.consent;
+  S.begin = () => {
+    for (const part of PARTS) safe(part)(S);
+    for (const args of (before && before.q) || []) safe(command)(args);
+    if (decided == null) decide(!refused && waits == 'auto');
+  };
+  // The debugging panel hears everything, so it begins; in its tab it is remembered by name.
+  if (/\bskvoz_debug=1/.test(location.search + W.name)) load('debug');
+  else S.begin();
+  for (const name of ['forms', 'widget']) if (C[name]) load(name);
 })();

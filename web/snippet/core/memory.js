@@ -1,26 +1,32 @@
 /*
- * What the browser remembers from page to page: in localStorage, else in a cookie.
+ * What the browser remembers from page to page, and the cookies of others.
  */
 
-const D = document;
-const NAME = 'skvoz.' + C.site;
-const YEAR = 31536000; // seconds
+import { hooks } from './load.js';
 
-export function cookies() {
-  const found = {};
+const NAME = 'skvoz.' + C.site;
+
+let last = {}; // where nothing can be stored
+
+export function recall() {
   try {
-    for (const pair of D.cookie.split('; ')) {
-      const at = pair.indexOf('=');
-      found[pair.slice(0, at)] = decode(pair.slice(at + 1));
-    }
-  } catch (refused) {} // a sandboxed frame may not even look
-  return found;
+    return JSON.parse(localStorage.getItem(NAME)) || {};
+  } catch (refused) {
+    return last;
+  }
 }
 
-export function setCookie(name, text, seconds) {
+export function remember(kept) {
+  last = kept;
+  if (hooks.keep) hooks.keep(kept);
   try {
-    D.cookie = name + '=' + encodeURIComponent(text) + ';path=/;samesite=lax;max-age=' + seconds;
+    localStorage.setItem(NAME, JSON.stringify(kept));
   } catch (refused) {}
+}
+
+export function forget() {
+  remember({});
+  localStorage.removeItem(NAME);
 }
 
 export function decode(text) {
@@ -29,34 +35,4 @@ export function decode(text) {
   } catch (malformed) {
     return text;
   }
-}
-
-export function recall() {
-  let kept;
-  try {
-    kept = localStorage.getItem(NAME);
-  } catch (refused) {}
-  try {
-    return JSON.parse(kept || cookies()[NAME]) || {};
-  } catch (unreadable) {
-    return {};
-  }
-}
-
-export function remember(kept) {
-  const text = JSON.stringify(kept);
-  try {
-    localStorage.setItem(NAME, text);
-  } catch (refused) {
-    setCookie(NAME, text, YEAR);
-  }
-  if (C.cookie) setCookie('skvoz_session', kept.session, YEAR);
-}
-
-export function forget() {
-  try {
-    localStorage.removeItem(NAME);
-  } catch (refused) {}
-  setCookie(NAME, '', 0);
-  if (C.cookie) setCookie('skvoz_session', '', 0);
 }

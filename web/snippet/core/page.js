@@ -1,25 +1,28 @@
 /*
  * The search: every text and every link of the page, a few milliseconds a frame.
  *
- * Roots wait in `todo`, elements whose attributes changed in `touched`; each frame searches for
- * a while and leaves the rest for the next.
+ * Roots wait in `todo`; each frame searches for a while and leaves the rest for the next.
  */
 
-import { swapAttributes } from './attributes.js';
-import { isRaw } from './hydration.js';
-import { enter, follow } from './roots.js';
-import { safe } from './safe.js';
+import { WATCHED, swapAttributes } from './attributes.js';
+import { hooks, load } from './load.js';
+import { D, safe } from './safe.js';
+import { routed } from './routes.js';
 import { swapText } from './texts.js';
 
-const D = document;
 const FRAME = 8; // ms of searching per frame, half of what a frame has
 const FIRST = 24; // ms for a whole page at once, so that a usual one is done before the paint
 const STUBBORN = 50; // swaps of one node; beyond that another script is fighting for it
 const MOST = 500; // roots that wait; beyond that the whole page is searched again
+const WAIT = 50; // ms between looks whether a framework has taken its markup over
 const SKIP =
   'script,style,noscript,template,textarea,[data-skvoz=off],' +
   '[contenteditable]:not([contenteditable=false])' +
   (C.skip ? ',' + C.skip : '');
+// Where frameworks put what the server rendered; they complain when it is not as they left it.
+const HOLDERS =
+  '#root,#app,#__next,#__nuxt,#___gatsby,[data-reactroot],[data-server-rendered],' +
+  '[data-skvoz-hydrate]';
 const filter = {
   acceptNode: (node) => (node.nodeType == 1 && node.matches(SKIP) ? 2 /* reject */ : 1),
 };
@@ -28,12 +31,15 @@ export function walk(root) {
   return D.createTreeWalker(root, 5 /* elements, texts */, filter);
 }
 
+function elementOf(node) {
+  return node.nodeType == 1 ? node : node.parentElement;
+}
+
 // Whether the node, or the host of the shadow root it is in, stands in such an element.
 function inside(node, selector) {
-  while (node) {
-    const element = node.nodeType == 1 ? node : node.parentElement;
+  for (; node; node = node.getRootNode().host) {
+    const element = elementOf(node);
     if (element && element.closest(selector)) return true;
-    node = node.getRootNode().host;
   }
 }
 
@@ -42,32 +48,28 @@ export function isBarred(node) {
 }
 
 const efforts = new WeakMap(); // node → how often it was swapped
-let raw = []; // what waits for its framework to take the server's markup over
 
 // False when the page's framework is not ready for it, or another script keeps undoing it.
 export function mayWrite(node) {
-  if (isRaw(node)) {
-    if (raw.push(node) == 1) setTimeout(safe(tryAgain), 50);
-    return false;
+  const element = elementOf(node);
+  if (window.__next_f || element.closest(HOLDERS)) {
+    load('depths');
+    if (!hooks.isTaken || !hooks.isTaken(element)) {
+      setTimeout(safe(() => {
+        search(node);
+        work();
+      }), WAIT);
+      return false;
+    }
   }
   const times = (efforts.get(node) || 0) + 1;
   efforts.set(node, times);
   return times <= STUBBORN;
 }
 
-function tryAgain() {
-  const waiting = raw;
-  raw = [];
-  waiting.forEach(search);
-  work(FRAME);
-}
-
 let todo = [];
-let touched = [];
-let walker = null;
-let frame = 0;
-let spent = 0;
-let booked = false;
+let walker;
+let booked;
 
 export function search(node) {
   if (isBarred(node)) return;
@@ -77,69 +79,62 @@ export function search(node) {
 
 // One step; false when there is nothing left to look at.
 function step() {
-  if (touched.length) {
-    const element = touched.pop();
-    if (!isBarred(element)) look(element);
-  } else if (walker) {
+  if (walker) {
     // The page may have taken away what we stood on.
     if (!walker.root.contains(walker.currentNode)) walker.currentNode = walker.root;
-    if (walker.currentNode.nodeType == 1) enter(walker.currentNode);
     look(walker.currentNode);
-    if (!walker.nextNode()) walker = null;
-  } else if (todo.length) {
-    walker = walk(todo.shift());
-  } else {
-    return false;
+    if (!walker.nextNode()) walker = 0;
+    return true;
   }
-  return true;
+  if (todo.length) walker = walk(todo.shift());
+  return walker;
 }
 
 function look(node) {
+  const element = node.nodeType == 1;
+  // Shadow roots and frames are searched by a script of their own.
+  if (element && (node.shadowRoot || /^iframe$|-/.test(node.localName))) load('depths');
   if (C.within && !inside(node, C.within)) return;
-  if (node.nodeType == 3) swapText(node);
-  else if (node.nodeType == 1) swapAttributes(node);
+  if (element) swapAttributes(node);
+  else if (node.nodeType == 3) swapText(node);
 }
 
-export function work(budget) {
-  const began = performance.now();
-  if (began - frame > 16) {
-    frame = began;
-    spent = 0;
-  }
-  if (spent > budget) return later();
-  for (let count = 1; step(); count++) {
-    if (count % 16 == 0 && performance.now() - began + spent > budget) {
-      later();
-      break;
+export function work(budget = FRAME) {
+  const end = performance.now() + budget;
+  for (let count = 1; !booked && step(); count++) {
+    if (count % 16 == 0 && performance.now() > end) {
+      // A hidden page has no frames, a timer runs anyway.
+      booked = setTimeout(safe(() => {
+        booked = 0;
+        work();
+      }), 16);
     }
   }
-  spent += performance.now() - began;
 }
 
-function later() {
-  if (booked) return;
-  booked = true;
-  // A hidden page has no frames, a timer runs anyway.
-  setTimeout(safe(() => {
-    booked = false;
-    work(FRAME);
-  }), 16);
-}
-
-export function searchPage(budget) {
-  follow(D);
+export function searchPage(budget = FIRST) {
+  clearTimeout(booked);
+  booked = walker = 0;
   todo = [];
-  walker = null;
   search(D);
-  spent = 0;
-  work(budget || FIRST);
+  work(budget);
 }
 
-export function noticed(records) {
-  for (const record of records) {
-    if (record.type == 'attributes') touched.push(record.target);
-    else if (record.type == 'characterData') search(record.target);
-    else record.addedNodes.forEach(search);
+// Hears of all that changes in a tree.
+export function follow(root) {
+  new MutationObserver(safe(noticed)).observe(root, {
+    subtree: true,
+    childList: true,
+    characterData: true,
+    attributeFilter: WATCHED,
+  });
+}
+
+function noticed(records) {
+  for (const { type, target, addedNodes } of records) {
+    if (type == 'childList') addedNodes.forEach(search);
+    else search(target);
   }
-  work(FRAME);
+  work();
+  routed(); // whatever changed the address, something on the page changes with it
 }

@@ -2,61 +2,51 @@
  * Pages come and go: routes of single-page sites, background tabs, the browser's back.
  */
 
-import { on, safe } from './safe.js';
-import { beat, leave, state, turn } from './talk.js';
+import { D, on } from './safe.js';
+import { beat, lease, leave, turn } from './talk.js';
 
-const W = window;
-const D = document;
+
+let here = location.href;
+export let shownAt = Date.now();
 
 let hiddenAt = 0;
 let left = false;
 
 // A fragment is a place in the page, unless the site routes by it.
 function pageOf(url) {
-  return url.replace(/#(?![/!]).*$/, '');
+  return url.replace(/#(?![/!]).*/, '');
 }
 
-function routed() {
-  if (pageOf(location.href) == pageOf(state.here)) return;
-  state.from = state.here;
-  state.here = location.href;
-  turn();
+export function routed() {
+  const before = here;
+  here = location.href;
+  if (pageOf(here) != pageOf(before)) turn(here, before);
 }
 
-export function followRoutes() {
-  if (W.navigation) {
-    W.navigation.addEventListener('currententrychange', safe(routed));
-  } else {
-    for (const name of ['pushState', 'replaceState']) {
-      const original = history[name];
-      history[name] = function () {
-        const result = original.apply(this, arguments);
-        safe(routed)();
-        return result;
-      };
-    }
-    on(W, 'popstate', routed);
-  }
+export function followVisibility() {
   if (D.hidden) hiddenAt = Date.now();
   on(D, 'visibilitychange', turned);
-  on(W, 'pagehide', () => {
+  on(window, 'pagehide', () => {
     left = true;
     leave('left');
   });
-  on(W, 'pageshow', (event) => {
+  on(window, 'pageshow', (event) => {
     left = false;
     hiddenAt = 0;
     if (event.persisted) turn();
   });
 }
 
+// Back from the browser's cache `pageshow` takes it up.
 function turned() {
+  shownAt = Date.now();
+  if (left) return;
   if (D.hidden) {
     hiddenAt = Date.now();
-    if (!left) leave('hidden');
-  } else if (!left) {
-    // else back from the browser's cache, `pageshow` takes it up
-    if (hiddenAt && Date.now() - hiddenAt > state.lease * 1000) turn();
-    else beat();
+    leave('hidden');
+  } else if (hiddenAt && Date.now() - hiddenAt > lease * 1000) {
+    turn();
+  } else {
+    beat();
   }
 }

@@ -10,11 +10,6 @@ const COUNTRY = /^\+([17]|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|
 // Dialled before a national number where that is not 0 (libphonenumber's metadata). People write
 // +8 (800) too: no other country's code is 8.
 const TRUNKS = { 1: '1', 7: '\\+8(?=[-( ])|8', 36: '0G6', 375: '8G0?', 993: '8' };
-// Letters on the keys from 2 on: Latin by ITU-T E.161, Cyrillic by fours.
-const KEYS = (
-  'abc\u0430-\u0433 def\u0434-\u0437 ghi\u0438-\u043b jkl\u043c-\u043f ' +
-  'mno\u0440-\u0443 p-s\u0444-\u0447 tuv\u0448-\u044b w-z\u044c-\u044f'
-).split(' ');
 const LETTERS = /[a-z\u0430-\u044f]{2}/i;
 const APART = /(\d[-/( ]{0,3}){5,}\d|\d[:/]\d+/g;
 
@@ -35,7 +30,8 @@ const OTHERS = RegExp(
     '|[\\w@]<\\d*_\\d+>|<\\+?\\d*_\\d+>(?!ext|x\\d)[\\w@]'
 );
 
-export function spellPhone(number) {
+// `keys`: the letters on the keys from 2 on, where numbers may be written with them.
+export function spellPhone(number, keys) {
   const parts = COUNTRY.exec(number);
   if (!parts) return null;
   const [, country, national] = parts;
@@ -43,7 +39,7 @@ export function spellPhone(number) {
   const code = '(?:(?:\\+|8G?10|0?011|00)G)?' + [...country].join('G') + 'G(?:' + trunk + ')?';
   const digits = [...national].map((digit, place) =>
     // 8-800-FLOWERS: letters come after the area code.
-    place > 2 && digit > 1 ? '[' + digit + KEYS[digit - 2] + ']' : digit
+    keys && place > 2 && digit > 1 ? '[' + digit + keys[digit - 2] + ']' : digit
   );
   // Six digits alone say too little.
   const optional = national.length > 6 ? '?' : '';

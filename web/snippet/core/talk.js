@@ -1,55 +1,42 @@
 /*
  * Talking to the tracker: visits, beats and events, forms.
- *
- * Visits are sent one after another, so that a second page view knows the session of the first.
  */
 
 import { blink } from './eyes.js';
 import { clientIds } from './ids.js';
 import { recall, remember } from './memory.js';
 import { searchPage } from './page.js';
-import { check, rules, standing, take } from './rules.js';
-import { safe, say } from './safe.js';
+import { rules, standing, take } from './rules.js';
+import { D, safe, say } from './safe.js';
 
-const D = document;
 const PATIENCE = 3000; // ms: a later answer leaves alone a number already being read
-const REFUSED = 99; // failures, at once: asking again will not change a refusal
-const MOST = 50; // events that wait, visits far fewer
-// Parameters that tell a source; of all others only the name is told without consent.
-const LABEL = /^(utm_(source|medium|campaign|term|content)|roistat|rs|_openstat|erid)=/i;
+const TRIES = 3; // visits that fail in a row; a refused one will not fare better
+const MOST = 50; // events that wait
 
-export const state = {
-  session: null,
-  visitor: null,
-  lease: 1800, // seconds a silent session keeps its number
-  granted: false, // the visitor's consent, or nobody asks for it
-  here: location.href,
-  from: D.referrer,
-};
-// Of the tab it is remembered in the window's name, by the debugging panel.
-export const sent = /\bskvoz_debug=1/.test(location.search + window.name) ? [] : undefined;
-export const listeners = []; // of skvoz('number') and skvoz('session')
+export let session;
+export let visitor;
+export let lease; // seconds a silent session keeps its number
 
+let granted; // the visitor's consent, or nobody asks for it
+let here;
+let from;
 let ticker;
-let beatEvery;
 let events = []; // what the visitor did and the tracker was not yet told
 let toldIds; // client ids as last told, as text
 let revealed = []; // numbers told as seen in this session
 
-// A string body travels as text/plain: no CORS preflight.
+// A string body travels as text/plain: no CORS preflight. Resolves with the answer.
 export function post(path, body) {
-  const entry = { path, body, at: Date.now() };
-  if (sent) sent.push(entry);
   return fetch(C.api + path, {
     method: 'POST',
     body: JSON.stringify(body),
     keepalive: true,
     credentials: 'omit',
   }).then((answer) => {
-    if (sent) answer.clone().text().then((text) => (entry.answer = answer.status + ' ' + text));
-    if (answer.ok) return answer;
-    const trouble = Error(path + ' ' + answer.status);
-    trouble.refused = answer.status < 500 && answer.status != 429;
+    const { status } = answer;
+    if (status < 300) return answer;
+    const trouble = Error(path + ' ' + status);
+    trouble.refused_ = status < 500 && status != 429;
     throw trouble;
   });
 }
@@ -57,149 +44,125 @@ export function post(path, body) {
 // ---- visits ---------------------------------------------------------------------------
 
 let failures = 0; // of visits, in a row
-let visiting = 0; // which page view is in the air, counted from 1
-let asked = 0; // page views sent
+let asked = 0; // visits sent
 let heard = 0; // the latest of them that was answered
-const visits = []; // page views that wait for the one in the air
+let line = Promise.resolve(); // a second page view has to know the session of the first
 
 // A page of the site is looked at. Inside a visit the tracker need not be asked: all that is
 // shown is known, and the next beat tells of the page.
-export function turn() {
-  const { here, from, granted } = state;
-  if (!granted) return visit(here, from);
-  const kept = recall();
-  const inside = from.split('/')[2] == location.host && !/[?&#](utm_|\w*clid=)/i.test(here);
-  const known =
-    !sent && // who debugs is told the reasons on each page
-    kept.session &&
-    kept.session === state.session &&
-    Date.now() - kept.at < state.lease * 500 && // a beat will come long before it ends
-    rules.every((rule) => /dynamic|static/.test(rule.kind));
-  if (inside && known && !visiting) note('page', here);
-  else visit(here, from);
+export function turn(url = here, referrer = from) {
+  here = url;
+  from = referrer;
+  const kept = granted && recall();
+  if (
+    !C.debug && // who debugs is told the reasons on each page
+    session &&
+    asked == heard &&
+    kept.session == session &&
+    Date.now() - kept.at < lease * 500 && // a beat will come long before it ends
+    from.split('/')[2] == location.host &&
+    !/[?&#](utm_|roistat|rs=|_openstat|li_fat|\w*(clk?|click|sc|bra)id=)/i.test(url) &&
+    rules.every((rule) => /dynamic|static/.test(rule.kind))
+  ) {
+    note('page', url);
+  } else if (failures < TRIES) {
+    const mine = ++asked;
+    line = line.then(() => new Promise((done) => {
+      setTimeout(done, PATIENCE);
+      safe(visit)(mine).then(done);
+    }));
+  }
 }
 
-function visit(url, referrer) {
-  if (failures >= REFUSED) return;
-  if (visiting) {
-    if (visits.length < 20) visits.push([url, referrer]);
-    return;
-  }
-  const turn = (visiting = ++asked);
+function visit(mine) {
   const began = performance.now();
-  const done = safe(() => {
-    if (visiting != turn) return;
-    visiting = 0;
-    if (visits.length) visit(...visits.shift());
-  });
-  setTimeout(done, PATIENCE);
-  const granted = state.granted;
-  post('/v1/visits', granted ? named(url, referrer) : nameless(url, referrer))
+  const consent = granted;
+  const body = { ...where(), consent, debug: C.debug, replaces: rules.map((rule) => rule.from) };
+  if (consent) {
+    const kept = recall();
+    body.visitor = kept.visitor;
+    body.session = kept.session || session;
+    body.ids = clientIds();
+    toldIds = JSON.stringify(body.ids);
+  }
+  return post('/v1/visits', body)
     .then((answer) => answer.json())
     .then((answer) => {
       // Overtaken by a later page's answer, or by the visitor's decision.
-      if (turn < heard || granted != state.granted) return;
+      if (mine < heard || consent != granted) return;
+      heard = mine;
       const late = performance.now() - began > PATIENCE;
+      if (consent) settle(answer, late);
+      else if (take(answer, late)) searchPage();
       failures = 0;
-      if (granted) settle(answer, late);
-      else if (take(check(answer), late)) searchPage();
-      heard = turn;
     })
     .catch((trouble) => {
-      failures += trouble.refused ? REFUSED : 1;
+      failures += trouble.refused_ ? TRIES : 1;
       say(trouble);
-    })
-    .then(done);
+    });
 }
 
-function named(url, referrer) {
-  const kept = recall();
-  const ids = clientIds();
-  toldIds = JSON.stringify(ids);
-  return {
-    ...where(url, referrer),
-    visitor: kept.visitor || state.visitor,
-    session: kept.session || state.session,
-    consent: true,
-    ids,
-  };
-}
-
-// Without consent: where the visit came from, and nothing that tells one visitor from another.
-function nameless(url, referrer) {
-  return { ...where(bare(url), bare(referrer).split('?')[0]), consent: false };
-}
-
-function where(url, referrer) {
-  return {
-    site: C.site,
-    url: url.slice(0, 8000),
-    referrer: referrer.slice(0, 8000),
-    replaces: rules.map((rule) => rule.from),
-    debug: sent && true,
-  };
-}
-
-function bare(url) {
-  return url
-    .replace(/#.*/, '')
-    .replace(/[^?&]+(?=&|$)/g, (pair, at) =>
-      at && !LABEL.test(pair) ? pair.replace(/=.*/, '=1') : pair
-    );
+// Without consent labels tell the source; of other parameters, which may tell one visitor from
+// another, only the names are told.
+function where() {
+  const tellable = (url) =>
+    (granted ? url : url.replace(/([?&#](?!utm_)[^=&#]*=)[^&#]*/gi, '$11')).slice(0, 8000);
+  return { site: C.site, url: tellable(here), referrer: tellable(from) };
 }
 
 // The tracker has told who this is and what to show.
 function settle(answer, late) {
-  const checked = check(answer, true);
-  const other = state.session && state.session != answer.session;
-  state.session = answer.session;
-  state.visitor = answer.visitor;
-  state.lease = within(answer.lease_seconds, 1e7, 1800);
-  setBeat(within(answer.beat_seconds, 3600, 30));
+  if (typeof answer.session != 'string') throw Error('bad answer');
+  const changed = take(answer, late);
+  const other = session && session != answer.session;
+  session = answer.session;
+  visitor = answer.visitor;
+  lease = +answer.lease_seconds || 1800;
   if (other) revealed = [];
-  remember({
-    ...checked,
-    visitor: state.visitor,
-    session: state.session,
-    lease: state.lease,
-    beat: beatEvery,
-    ids: toldIds,
-    revealed,
-    at: Date.now(),
-  });
-  if (take(checked, late, true) || other) renew();
+  const { numbers = [], emails = [] } = answer;
+  const beat_seconds = answer.beat_seconds;
+  setBeat(beat_seconds);
+  keep({ numbers, emails, visitor, session, lease, beat_seconds });
+  if (changed || other) renew();
   announce();
-  for (const rule of rules) if (rule.wanted) reveal(rule);
+  for (const rule of rules) if (rule.wanted_) reveal(rule);
   if (events.length) beat();
 }
 
-export function within(value, most, otherwise) {
-  return value >= 1 && value <= most ? +value : otherwise;
+function keep(kept) {
+  remember({ ...kept, ids: toldIds, revealed, at: Date.now() });
 }
 
 // Numbers have changed: put them into the page, and wait for them to be seen anew.
 function renew() {
+  announce();
   blink();
-  for (const rule of rules) rule.wanted = false;
+  for (const rule of rules) rule.wanted_ = false;
   searchPage();
 }
 
-// What was remembered is shown at once, unless it is older than a lease.
-export function reuse() {
+// The visitor consents, or nobody asks him. What was remembered is shown at once, unless it is
+// older than a lease; without consent all is forgotten, but what is shown stays.
+export function allow(given) {
+  granted = given;
+  session = visitor = null;
+  clearInterval(ticker);
+  if (!given) events = [];
+  if (!given) return;
   const kept = recall();
-  state.visitor = kept.visitor || null;
-  state.lease = within(kept.lease, 1e7, 1800);
+  visitor = kept.visitor;
+  lease = kept.lease;
   const age = Date.now() - kept.at;
-  if (age >= 0 && age < state.lease * 1000) {
+  if (age >= 0 && age < lease * 1000) {
     safe(() => {
-      take(check(kept, true));
-      state.session = kept.session;
+      take(kept);
+      session = kept.session;
       revealed = kept.revealed || [];
       toldIds = kept.ids;
       announce();
     })();
   }
-  setBeat(within(kept.beat, 3600, 30));
+  setBeat(kept.beat_seconds);
 }
 
 // ---- beats and events -----------------------------------------------------------------
@@ -209,20 +172,20 @@ function note(type, target) {
   if (events.length > MOST) events.shift();
 }
 
+// Without a session, so also before consent, it waits.
 export function tell(type, target) {
-  if (!state.granted) return;
   note(type, target);
   beat();
 }
 
 // The visitor has had the time to read what stands in place of this number.
 export function reveal(rule) {
-  rule.read = true;
+  rule.read_ = true;
   const number = standing(rule);
-  if (!rule.phone || rule.told == number) return;
-  rule.wanted = !state.session;
-  if (!state.session) return; // told when the tracker has answered
-  rule.told = number;
+  if (!rule.phone || rule.told_ == number) return;
+  rule.wanted_ = !session;
+  if (!session) return; // told when the tracker has answered
+  rule.told_ = number;
   // That it was seen on a further page can wait for the next beat.
   if (revealed.includes(number)) return note('reveal', number);
   revealed.push(number);
@@ -231,37 +194,43 @@ export function reveal(rule) {
 
 // A common number is about to be read: it is the moment to ask for one of his own.
 function isLate(event) {
-  return rules.some((rule) => {
-    const common = rule.kind && rule.kind != 'dynamic' && !rule.closed;
-    return rule.phone && common && standing(rule) == event.target;
-  });
+  return rules.some(
+    (rule) =>
+      rule.phone &&
+      rule.kind &&
+      rule.kind != 'dynamic' &&
+      standing(rule) == event.target
+  );
 }
 
 export function beat() {
-  if (!state.session) return;
+  if (!session) return;
   const batch = events;
-  const body = beatBody(D.hidden ? 'hidden' : 'visible');
-  const began = performance.now();
   const late = batch.some(isLate);
-  post(late ? '/v1/events' : '/v1/beats', body)
+  const began = performance.now();
+  post(late ? '/v1/events' : '/v1/beats', beatBody(D.hidden ? 'hidden' : 'visible'))
     .then(
       (answer) => {
         touch();
         return late && answer.json();
       },
       (trouble) => {
-        if (!trouble.refused) events = batch.concat(events).slice(-MOST);
+        if (!trouble.refused_) events = batch.concat(events).slice(-MOST);
         throw trouble;
       }
     )
     .then((given) => {
-      if (late && state.granted) allocated(given, performance.now() - began > PATIENCE);
+      // The visitor reads it already: only the wait for this answer counts, not `read_`.
+      const soon = performance.now() - began < PATIENCE;
+      const changed = soon && given && take(given);
+      if (given) touch(given.numbers);
+      if (changed) renew();
     })
     .catch(say);
 }
 
-function beatBody(condition) {
-  const body = { session: state.session, state: condition, events };
+function beatBody(state) {
+  const body = { session, state, events };
   const ids = clientIds();
   const text = JSON.stringify(ids);
   if (text != toldIds) body.ids = ids;
@@ -270,33 +239,21 @@ function beatBody(condition) {
   return body;
 }
 
-// The tracker has just heard of this session: its numbers are its own for another lease.
-function touch(numbers) {
+// The tracker has just heard of this session: its numbers, and those lent at the last moment,
+// are its own for another lease.
+function touch(fresh = []) {
   const kept = recall();
-  if (kept.session !== state.session) return;
-  const given = (entry) => (numbers || []).find((fresh) => fresh.replaces == entry.replaces);
-  kept.numbers = kept.numbers.map((entry) => given(entry) || entry);
-  remember({ ...kept, ids: toldIds, revealed, at: Date.now() });
+  if (!session || kept.session != session) return;
+  kept.numbers = kept.numbers.map(
+    (entry) => fresh.find((given) => given.replaces == entry.replaces) || entry
+  );
+  keep(kept);
 }
 
 // Leaving: nobody will be here for the answer, the browser carries the message alone.
-export function leave(condition) {
-  if (!state.session) return;
-  const body = beatBody(condition);
-  const beacon = navigator.sendBeacon;
-  if (!beacon || !beacon.call(navigator, C.api + '/v1/beats', JSON.stringify(body))) {
-    post('/v1/beats', body).catch(say);
-  } else if (sent) sent.push({ path: '/v1/beats', body, at: Date.now() });
-}
-
-// A number was lent at the last moment; it is this visitor's on the next pages too.
-function allocated(given, late) {
-  const checked = check(given);
-  touch(checked.numbers);
-  // The visitor reads it already: only the wait for this answer counts, not `read`.
-  if (!late && take(checked, false, true)) {
-    renew();
-    announce();
+export function leave(state) {
+  if (session) {
+    navigator.sendBeacon(C.api + '/v1/beats', JSON.stringify(beatBody(state)));
   }
 }
 
@@ -305,61 +262,45 @@ export function tellLateIds() {
 }
 
 function setBeat(seconds) {
-  if (ticker && seconds == beatEvery) return;
-  beatEvery = seconds;
   clearInterval(ticker);
-  ticker = setInterval(safe(tick), seconds * 1000);
-}
-
-function tick() {
-  if (D.hidden) return;
-  if (state.session) beat();
-  else if (!visiting && failures < 3) visit(state.here, state.from);
+  ticker = setInterval(safe(() => {
+    if (D.hidden) return;
+    if (session) beat();
+    else turn();
+  }), Math.max(1, +seconds || 30) * 1000);
 }
 
 // ---- the page's side ------------------------------------------------------------------
 
-function announce() {
-  for (const listener of listeners) inform(listener);
+const listeners = [];
+
+// Each hears when what it asked for becomes known, and when it changes.
+export function listen(about, callback) {
+  listeners.push({ about_: about, callback_: callback });
+  announce();
 }
 
-// Each listener hears when what it asked for becomes known, and when it changes.
-export function inform(listener) {
+function announce() {
   const first = rules.find((rule) => rule.phone);
-  const known =
-    listener.about == 'session' ? state.session : first && first.kind && standing(first);
-  if (!known || known == listener.heard) return;
-  listener.heard = known;
-  safe(listener.callback)(known);
+  const known = { session, number: first && first.kind && standing(first) };
+  for (const listener of listeners) {
+    const value = known[listener.about_];
+    if (!value || value == listener.heard_) continue;
+    listener.heard_ = value;
+    safe(listener.callback_)(value);
+  }
 }
 
 // A form: worth trying again for, its id makes telling it twice harmless. It goes without
 // consent too, for it is the visitor's own will, but then it says nothing more of him.
 export function contact(given) {
-  const who = state.session
-    ? { session: state.session }
-    : state.granted && state.visitor
-    ? { visitor: state.visitor }
-    : (state.granted ? where : nameless)(state.here, state.from);
-  const body = { channel: 'form', id: newId(), ...given, ...who, site: C.site };
-  let tries = 0;
-  (function attempt() {
+  const who = session ? { session } : visitor ? { visitor } : where();
+  const id = Date.now() + '-' + Math.random();
+  const body = { channel: 'form', id, ...given, ...who, site: C.site };
+  const attempt = (wait) =>
     post('/v1/contacts', body).catch((trouble) => {
       say(trouble);
-      if (!trouble.refused && tries < 4) setTimeout(attempt, 1000 * 3 ** tries++);
+      if (!trouble.refused_ && wait < 1e5) setTimeout(attempt, wait, wait * 3);
     });
-  })();
-}
-
-function newId() {
-  const bytes = Array.from(crypto.getRandomValues(new Uint8Array(16)));
-  return bytes.map((byte) => (byte + 256).toString(16).slice(1)).join('');
-}
-
-// Consent was taken back: what is shown stays, everything else is forgotten.
-export function withdraw() {
-  state.granted = false;
-  state.session = state.visitor = null;
-  events = [];
-  ticker = clearInterval(ticker);
+  return attempt(1000); // the answer, or nothing when the first try failed
 }

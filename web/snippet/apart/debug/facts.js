@@ -4,6 +4,7 @@
  */
 
 import { ailments, scan } from './scan.js';
+import { sent } from './tap.js';
 import { say } from './words.js';
 
 export function answerOf(entry) {
@@ -15,7 +16,7 @@ export function answerOf(entry) {
 }
 
 export function facts(panel) {
-  const visit = S.sent.filter((entry) => entry.path == '/v1/visits' && entry.status == 200).pop();
+  const visit = sent.filter((entry) => entry.path == '/v1/visits' && entry.status == 200).pop();
   const why = visit && (answerOf(visit) || {}).debug;
   const { places, strangers } = scan(panel);
   const sections = {

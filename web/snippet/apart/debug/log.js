@@ -4,6 +4,7 @@
 
 import { answerOf } from './facts.js';
 import { fold, make } from './nodes.js';
+import { sent } from './tap.js';
 import { say } from './words.js';
 
 const SLOW = 10000; // ms: what is not answered by then is shown without; a beacon never is
@@ -12,7 +13,7 @@ export const log = make('div', { className: 'log' });
 const shown = new Set();
 
 export function updateLog() {
-  for (const entry of S.sent) {
+  for (const entry of sent) {
     if (shown.has(entry) || (entry.answer == null && Date.now() - entry.at < SLOW)) continue;
     shown.add(entry);
     log.prepend(describe(entry));
