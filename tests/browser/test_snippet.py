@@ -308,6 +308,7 @@ async def test_a_deferred_snippet_swaps_the_second_page_as_soon_as_it_runs(
 async def test_a_memory_older_than_the_lease_is_not_shown_but_told(
     tracker: FakeTracker, visit: Visit
 ) -> None:
+    tracker.answers["/v1/beats"] = tracker.stall  # a beat would renew the lease
     first = await visit(tracker.page(PHONE))
     await first.until(SWAPPED)
     await first.page.evaluate(
