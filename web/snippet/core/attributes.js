@@ -12,10 +12,7 @@ const LINK = /^((?:tel|callto|sms|skype|mailto):)([^?;]*)([^]*)/i;
 const CHAT = /^(?:https?:\/\/)?(t\.me|wa\.me|(?:api\.)?whatsapp|viber|tg|vk\.me|m\.me|max\.ru)\b/i;
 const LONGEST = 2000; // characters of a value
 
-export const looks = []; // what parts do with each element
-
 export function swapAttributes(element) {
-  for (const look of looks) look(element);
   for (const attribute of element.attributes) {
     const name = attribute.localName;
     const value = attribute.value;

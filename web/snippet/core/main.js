@@ -9,12 +9,11 @@
  * its own number and the console gets one debug line. No eval, no inline code, no markup.
  */
 
-import { looks } from './attributes.js';
 import { attend, watch } from './eyes.js';
 import { askMetrika } from './ids.js';
 import { forget } from './memory.js';
 import { hooks, load } from './load.js';
-import { follow, search, searchPage, work } from './page.js';
+import { follow, looks, search, searchPage, work } from './page.js';
 import { followVisibility } from './routes.js';
 import { rules, take, translate } from './rules.js';
 import { D, on, safe, say } from './safe.js';

@@ -27,6 +27,8 @@ const filter = {
   acceptNode: (node) => (node.nodeType == 1 && node.matches(SKIP) ? 2 /* reject */ : 1),
 };
 
+export const looks = []; // what parts do with each element
+
 export function walk(root) {
   return D.createTreeWalker(root, 5 /* elements, texts */, filter);
 }
@@ -94,6 +96,7 @@ function look(node) {
   const element = node.nodeType == 1;
   // Shadow roots and frames are searched by a script of their own.
   if (element && (node.shadowRoot || /^iframe$|-/.test(node.localName))) load('depths');
+  if (element) looks.forEach((look) => look(node));
   if (C.within && !inside(node, C.within)) return;
   if (element) swapAttributes(node);
   else if (node.nodeType == 3) swapText(node);
