@@ -26,12 +26,10 @@ FRAMEWORKS = pages_of_frameworks.FOLDER
 NOT_YET = {
     "attributes",
     "fields",
-    "other-numbers",
     "shadow-by-script",
     "shop",
     "split-addresses",
     "structured-data",
-    "vanity",
     "next",
     "react-document",
     "react-late",

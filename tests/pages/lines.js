@@ -34,6 +34,8 @@
   }
 
   function readElement(element) {
+    // A part of ours that came when it was needed is no part of the page.
+    if (element.localName == 'script' && /\/s\/acme\/\w+\.js$/.test(element.src)) return;
     const block = !INLINE.has(element.localName);
     if (block) flush();
     for (const { name, value } of element.attributes) {

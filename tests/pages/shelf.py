@@ -12,7 +12,8 @@
 Each line of `swapped` is a line of the page (see `lines.js`) before and after, in the order
 of the document. It is the whole truth: every other text, attribute and field of the page has
 to be as if the script were not there. Optional tables: `[numbers]` (what stands on the page =
-what is lent), `[emails]` (likewise) and `[config]` (the site's settings of the script).
+what is lent), `[emails]` (likewise) and `[config]` (the site's settings of the script, with its
+`parts` by name).
 
 A page that lives (adds content, changes routes) keeps what it does in `window.steps`, an array
 of functions that are called one after another once the numbers are known. Files that a page
@@ -21,12 +22,14 @@ needs lie in a folder of its name.
 
 import tomllib
 from dataclasses import dataclass, field
+from difflib import ndiff
 from mimetypes import guess_type
 from pathlib import Path
 
 import msgspec
 from aiohttp import web
 
+from numberpool import phones
 from tests.browser import fake_tracker as fake
 from tests.browser.fake_tracker import FakeTracker
 from web import snippet_build
@@ -51,6 +54,7 @@ class Expected(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         default_factory=lambda: {fake.MAIL: fake.ALIAS}
     )
     config: dict[str, object] = msgspec.field(default_factory=dict)
+    parts: list[str] = msgspec.field(default_factory=list)
 
     def changes(self) -> list[str]:
         return [line.strip() for line in self.swapped.splitlines() if line.strip()]
@@ -76,13 +80,14 @@ class Shelf(FakeTracker):
 
     def lend(self, expected: Expected) -> None:
         """Be the tracker of the site that this page belongs to."""
+        self.parts = expected.parts
         self.config = {
             "numbers": list(expected.numbers),
             "emails": list(expected.emails),
         } | expected.config
         answer = fake.visit_answer(
             *(
-                fake.number(number=lent, replaces=own)
+                fake.number(number=lent, replaces=own, display=phones.display(lent))
                 for own, lent in expected.numbers.items()
             ),
             emails=[
@@ -115,7 +120,9 @@ class Shelf(FakeTracker):
 
 
 def difference(before: list[str], after: list[str]) -> list[str]:
-    """The lines that differ, as `swapped` writes them."""
+    """The lines that differ, as `swapped` writes them; with signs where some came or went."""
+    if len(before) != len(after):
+        return [line for line in ndiff(before, after) if line[0] in "+-"]
     return [
         f"{old}{ARROW}{new}"
         for old, new in zip(before, after, strict=True)
