@@ -224,16 +224,19 @@ async def _given(
     at: datetime,
     but: UUID,
 ) -> tuple[dict[UUID, float], dict[UUID, float]]:
-    """By session, the mass of calls it was given; by visitor, the most of another phone."""
+    """By session, the mass of calls it was given; by visitor, the most of another phone.
+
+    A phone's largest weight counts: calling again, it claims a session no more than before.
+    """
     sessions = {one.session_id for one in holdings}
     visitors = {one.visitor_id for one in holdings}
     rows = await db.fetch(
         """
-        SELECT session_id, visitor_id, caller, weight
+        SELECT session_id, visitor_id, caller, max(weight) AS weight
           FROM credits
          WHERE site_id = $1 AND at < $2 AND call_id <> $3
            AND (session_id = ANY ($4::uuid[]) OR visitor_id = ANY ($5::uuid[]))
-         ORDER BY at, call_id
+         GROUP BY session_id, visitor_id, caller, CASE WHEN caller IS NULL THEN call_id END
         """,
         site_id,
         at,

@@ -7,14 +7,14 @@ hour of delay seconds are those of the wall, above it those of the opening clock
 as a call's delay is counted; a property test holds the two together.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from numberpool.model import BINS, EDGES, ENGAGEMENT_EDGES, HORIZON
+from numberpool.model import BINS, EDGES, ENGAGEMENT_EDGES, HORIZON, STAYS
 from numberpool.opening import DAY, HOUR, MONDAY, WEEK, Opening, offset
 from numberpool.posterior import (
     CLICK_QUIET,
@@ -31,17 +31,21 @@ Ints = NDArray[np.int64]
 
 BEAT = 30.0  # seconds between pings: the first after a click comes within one
 HALF_LIFE = 45 * DAY  # of what was learned
-BANDS = len(ENGAGEMENT_EDGES) + 1
+BANDS = 2 * STAYS  # of those who had seen the number, then of those who had not
 LOW = EDGES.index(OPENING_FROM)  # bins below half an hour
 _LOW_EDGES = np.array(EDGES[: LOW + 1], float)
 _HIGH_EDGES = np.array([-np.inf, *EDGES[LOW + 1 : -1], np.inf], float)
 
+
 # A row is a state, and for those who are gone a band of engagement with it.
-ROWS = [
-    (state, band)
-    for state in STATES
-    for band in (range(BANDS) if state in GONE else (None,))
-]
+def _bands(state: str) -> Sequence[int | None]:
+    if state not in GONE:
+        return (None,)
+    first = STAYS * state.startswith("unseen")
+    return range(first, first + STAYS)
+
+
+ROWS = [(state, band) for state in STATES for band in _bands(state)]
 ROW = {row: place for place, row in enumerate(ROWS)}
 STATE_OF_ROW = np.array([STATES.index(state) for state, _ in ROWS])
 BAND_OF_ROW = np.array([BANDS if band is None else band for _, band in ROWS])
@@ -59,6 +63,7 @@ class Sessions:
     clicked: Floats
     pinged: Floats
     left: Floats
+    first_left: Floats
 
     @classmethod
     def of(
@@ -75,10 +80,11 @@ class Sessions:
                 one.clicked_at,
                 one.pinged_at,
                 one.left_at,
+                one.first_left_at,
             )
             for one in holdings
         ]
-        table = np.array(rows, float).reshape(len(rows), 8)  # None becomes NaN
+        table = np.array(rows, float).reshape(len(rows), 9)  # None becomes NaN
         table[np.isnan(table)] = np.inf
         columns = table.T
         return cls(columns[0].astype(int), columns[1] > 0, *columns[2:])
@@ -143,14 +149,12 @@ def rows(state: str, sessions: Sessions) -> Ints:
     device = sessions.mobile.astype(int)
     if names[0] not in GONE:
         return np.array([ROW[name, None] for name in names]).take(device)
-    last = np.where(
-        np.isfinite(sessions.left) & (sessions.left > sessions.last_sign),
-        sessions.left,
-        sessions.last_sign,
-    )
-    visible = last - np.where(np.isfinite(sessions.seen), sessions.seen, sessions.since)
-    band = np.searchsorted(ENGAGEMENT_EDGES, visible, side="left")
-    return np.array([ROW[name, 0] for name in names]).take(device) + band
+    first = _bands(names[0])[0]
+    start = sessions.seen if first == 0 else sessions.since
+    left = np.isfinite(sessions.first_left) & (sessions.first_left >= start)
+    end = np.where(left, sessions.first_left, sessions.last_sign)
+    band = np.searchsorted(ENGAGEMENT_EDGES, end - start, side="left")
+    return np.array([ROW[name, first] for name in names]).take(device) + band
 
 
 def _add(

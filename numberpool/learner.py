@@ -53,6 +53,7 @@ class Learner:
         self._settled: list[tuple[float, Floats]] = []  # exposure as it was at a moment
         self._sources: dict[Hashable, int] = {}
         self._first_calls: list[learning.Seen] = []
+        self._first_of: dict[str, learning.Seen] = {}  # by phone
         self._learned_from = 0  # first calls ever, when the model was learned
         self._heard = 0  # first calls ever
         self._learned_at = float("-inf")
@@ -131,6 +132,7 @@ class Learner:
         at: float,
         numbers: int,
         number: Hashable,
+        caller: str | None,
     ) -> None:
         """A call was weighed; `numbers` is how many it might have reached."""
         self._numbers = numbers
@@ -143,7 +145,12 @@ class Learner:
                 self._sources.setdefault(source, len(self._sources))
             self._first_calls.append(call)
             self._heard += 1
-        elif last.number == number:
+            if caller is not None:
+                self._first_of[caller] = call
+            return
+        if caller in self._first_of:
+            self._first_of[caller].learn(learning.hindsight(answer, last))
+        if last.number == number:
             self._redials.append((at, at - last.at, redial_weight(answer)))
 
     def learn(self, at: float) -> Model:
@@ -207,6 +214,9 @@ class Learner:
         bound = at - MEMORY
         self._settled = [one for one in self._settled if one[0] >= bound]
         self._first_calls = [one for one in self._first_calls if one.at >= bound]
+        self._first_of = {
+            of: one for of, one in self._first_of.items() if one.at >= bound
+        }
         self._redials = [one for one in self._redials if one[0] >= bound]
         self._calls = [one for one in self._calls if one >= bound]
 

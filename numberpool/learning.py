@@ -27,17 +27,19 @@ from numberpool.model import BINS, EDGES, Model
 
 ROUNDS = 3
 BAND_EDGES = (0, 15, 60, 240, 1800, 7200, 28800, 86400, 345600)  # of delays, in step 2
+_DOUBT = 0.001  # nothing is surer than that, and a phone's calls together not either
 NOISE_TAU = 6.0  # imaginary calls behind the noise of the prior
 
 _CLICKED = np.array([name in (posterior.CLICK_QUIET, posterior.CLICK_SEEN) for name in posterior.STATES])  # fmt: skip
 _SEEN_HERE = np.array([name.startswith("seen_here") for name in posterior.STATES])
 _LOW = np.arange(BINS) < exposure.LOW
+_EARLY = np.array(EDGES[:-1]) < posterior.ENGAGED_FROM
 # The few calls of a cell move it more where calls are many and surely one's own.
 _CELL_TAU = np.where(_CLICKED[:, None] | (_SEEN_HERE[:, None] & _LOW[None, :]), 3.0, 60.0)  # fmt: skip
 _BAND_OF_BIN = np.searchsorted(BAND_EDGES, EDGES[:-1], side="right") - 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Seen:
     """One first call as it was weighed: each candidate's cell."""
 
@@ -47,6 +49,11 @@ class Seen:
     bins: Sequence[int]
     sources: Sequence[Any]
     openings: Sequence[float]  # a(t) where the delay is counted on the opening clock
+    unrelated: float = 1.0  # how much likelier the phone's later calls make it noise
+
+    def learn(self, odds: float) -> None:
+        """The phone called again, which makes noise so much likelier (`hindsight`)."""
+        self.unrelated = min(max(self.unrelated * odds, _DOUBT), 1 / _DOUBT)
 
 
 def seen(answer: posterior.Answer, *, at: float, noise_share: float) -> Seen:
@@ -66,6 +73,17 @@ def seen(answer: posterior.Answer, *, at: float, noise_share: float) -> Seen:
         sources=[one.holding.source_id for one in rates],
         openings=[one.opening for one in rates],
     )
+
+
+def hindsight(answer: posterior.Answer, last: posterior.LastCall) -> float:
+    """How much likelier a further call makes it that its phone belongs to nobody of the site.
+
+    The odds of "none of them" after the call over those before it: whoever calls a number that
+    no visit of his was shown was unrelated already the first time.
+    """
+    before = min(max(last.none, _DOUBT), 1 - _DOUBT)
+    after = min(max(answer.none, _DOUBT), 1 - _DOUBT)
+    return after / (1 - after) * (1 - before) / before
 
 
 @dataclass(slots=True)
@@ -107,8 +125,8 @@ def fit(
 
     `exposed` is `exposure.count` of all shown sessions, with `sources` in its order;
     `elapsed` are the seconds since the first of them. `listed` is the share of a number's
-    possible callers among a call's candidates: with a crowd beyond them noise cannot be
-    told from callers not listed, and is believed in as on day one.
+    possible callers among a call's candidates: with a crowd beyond them noise can hardly be
+    told from callers not listed, and is believed in more as on day one.
     """
     told = _Calls(calls, sources, at)
     known = starting(start, sources).sources
@@ -127,8 +145,8 @@ def fit(
         return float((np.log(total) * told.faded).sum() - expected)
 
     spread = delays.SPREAD.copy()
-    spread[delays.NOISE] *= listed
-    figures = delays.best(likelihood, delays.DAY_ONE, spread)
+    spread[delays.NOISE] *= listed**0.5
+    figures = delays.best(likelihood, delays.USUAL, spread)
     prior = Parameters(
         rates=delays.table(figures),
         sources=known,
@@ -137,7 +155,7 @@ def fit(
     )
     now = prior
     for _ in range(ROUNDS):
-        now = _round(told, exposed, now, prior, faded, NOISE_TAU / listed**2)
+        now = _round(told, exposed, now, prior, faded, NOISE_TAU / listed)
     return now
 
 
@@ -159,7 +177,7 @@ class _Calls:
         self.bin = np.array([bin_ for one in calls for bin_ in one.bins], int)
         self.source = np.array([place[s] for one in calls for s in one.sources], int)
         self.opening = np.array([a for one in calls for a in one.openings], float)
-        self.noise_share = np.array([one.noise_share for one in calls], float)
+        self.noise_share = np.array([one.noise_share * one.unrelated for one in calls], float)  # fmt: skip
         self.faded = 0.5 ** ((at - np.array([one.at for one in calls], float)) / HALF_LIFE)  # fmt: skip
 
     def total(self, rates: Floats, noise: float) -> Floats:
@@ -226,15 +244,15 @@ def _engagement(
     calls: _Calls, weight: Floats, usual: Floats, prior: Parameters
 ) -> Floats:
     """Step 6: bands of visible time, for those who are gone and call later."""
-    later = (usual * _spread(prior.engagement))[:, ~_LOW].sum(axis=1)
+    later = (usual * _spread(prior.engagement))[:, ~_EARLY].sum(axis=1)
     expected = np.bincount(BAND_OF_ROW, weights=later, minlength=BANDS + 1)
     observed = np.bincount(
-        BAND_OF_ROW[calls.row], weights=weight * ~_LOW[calls.bin], minlength=BANDS + 1
+        BAND_OF_ROW[calls.row], weights=weight * ~_EARLY[calls.bin], minlength=BANDS + 1
     )
     return np.asarray(prior.engagement * factor(observed, expected, 10.0)[:BANDS])
 
 
 def _spread(engagement: Floats) -> Floats:
-    """The factors by row and bin: 1 for those who are here, and within half an hour."""
+    """The factors by row and bin: 1 for those who are here, and within the first minutes."""
     by_row = np.append(engagement, 1.0)[BAND_OF_ROW]
-    return np.where(_LOW, 1.0, by_row[:, None])
+    return np.where(_EARLY, 1.0, by_row[:, None])

@@ -85,6 +85,7 @@ class Lease:
     clicked_at: datetime | None
     pinged_at: datetime | None
     left_at: datetime | None
+    first_left_at: datetime | None
     shared: bool
 
 
@@ -194,7 +195,8 @@ async def sign(db: sql.Db, signs: Sequence[Sign]) -> None:
                    max(at) FILTER (WHERE pinged) AS pinged,
                    min(at) FILTER (WHERE (seen OR clicked) AND target IN ('', number)) AS seen,
                    max(at) FILTER (WHERE clicked AND target IN ('', number)) AS clicked,
-                   max(at) FILTER (WHERE gone) AS gone
+                   max(at) FILTER (WHERE gone) AS gone,
+                   min(at) FILTER (WHERE gone) AS first_gone
               FROM held JOIN told USING (site_id, session_id)
              GROUP BY site_id, session_id, pool_id
         )
@@ -203,7 +205,8 @@ async def sign(db: sql.Db, signs: Sequence[Sign]) -> None:
                pinged_at = greatest(pinged_at, pinged),
                seen_at = least(seen_at, seen),
                clicked_at = greatest(clicked_at, clicked),
-               left_at = greatest(left_at, gone)
+               left_at = greatest(left_at, gone),
+               first_left_at = least(first_left_at, first_gone)
           FROM news
          WHERE leases.site_id = news.site_id
            AND leases.session_id = news.session_id
@@ -215,7 +218,7 @@ async def sign(db: sql.Db, signs: Sequence[Sign]) -> None:
 
 _LEASE = """
     SELECT site_id, number, since, session_id, visitor_id, pool_id, source_id, device,
-           last_sign_at, seen_at, clicked_at, pinged_at, left_at, shared
+           last_sign_at, seen_at, clicked_at, pinged_at, left_at, first_left_at, shared
       FROM leases
 """
 
@@ -361,6 +364,7 @@ HOLDING_MOMENTS = ", ".join(
         "clicked_at",
         "pinged_at",
         "left_at",
+        "first_left_at",
     )
 )
 

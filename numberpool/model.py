@@ -22,11 +22,9 @@ EDGES = (
 BINS = len(EDGES) - 1
 HORIZON = EDGES[-1]  # seconds; nobody calls after that
 FLOOR = 1e-10  # calls per second: a table has no zeros
-ENGAGEMENT_EDGES = (
-    10,
-    40,
-    150,
-)  # visible seconds; an edge belongs to the band below it
+# Visible seconds; an edge belongs to the band below it.
+ENGAGEMENT_EDGES = (5, 10, 20, 40, 80, 150, 300, 600)
+STAYS = len(ENGAGEMENT_EDGES) + 1
 DEVICES = ("mobile", "desktop")
 PROVISIONAL = 50  # first calls
 # Sessions that must all lack a reveal before the site is thought to send none. A click tells
@@ -44,8 +42,9 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     rates: Mapping[str, Table]  # by state: "click_quiet", "seen_here/mobile", …
     noise: float  # unrelated calls per second over the whole pool
     source_factors: Mapping[Any, float] = {}  # by source
-    # By bands of visible time, of those who are gone and call half an hour later or more.
-    engagement: Table = (1.0, 1.0, 1.0, 1.0)
+    # By bands of visible time, of those who are gone and call minutes later or more: first of
+    # those who had seen the number, then of those of whom no look was told.
+    engagement: Table = (1.0,) * (2 * STAYS)
     redial_chance: float = 0.2  # that a caller calls the same number again
     redial_gaps: Table  # density per second of the time between two such calls
     workday: Table = DAY_ONE  # the opening clock's profile, an entry an hour
@@ -79,12 +78,18 @@ def _day_one_rates() -> Mapping[str, Table]:
     return {name: _rates(masses) for name, masses in day_one_masses(later).items()}
 
 
-def day_one_masses(later: Sequence[float]) -> Mapping[str, Table]:
-    """How many calls a session makes in each bin, by state; `later`: those of no haste."""
-    now, quick, slow = mass(60, 1.2), mass(8, 1.0), mass(600, 1.5)
+def day_one_masses(
+    later: Sequence[float], *, now: float = 60, unseen: float = 0.04
+) -> Mapping[str, Table]:
+    """How many calls a session makes in each bin, by state.
+
+    `later` are those of no haste, `now` is the median delay of the others in seconds, and
+    `unseen` the share of those who call although no look was told.
+    """
+    soon, quick, slow = mass(now, 1.2), mass(8, 1.0), mass(600, 1.5)
     seen = {
-        "here": _mix((0.05, now), (1, later)),
-        "gone": _mix((0.0125, now), (1, later)),
+        "here": _mix((0.05, soon), (1, later)),
+        "gone": _mix((0.0125, soon), (1, later)),
     }
     masses = {
         "click_quiet": _mix((0.50, quick), (0.05, slow)),
@@ -93,7 +98,7 @@ def day_one_masses(later: Sequence[float]) -> Mapping[str, Table]:
     for device in DEVICES:
         for where, each in seen.items():
             masses[f"seen_{where}/{device}"] = each
-            masses[f"unseen_{where}/{device}"] = _mix((0.04, each))
+            masses[f"unseen_{where}/{device}"] = _mix((unseen, each))
     return masses
 
 

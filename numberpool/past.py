@@ -9,6 +9,7 @@ from numberpool import posterior
 from numberpool.posterior import Id, LastCall, Memory
 
 LEAST = 0.001  # lighter candidates are not remembered
+SURE = 1 - 1e-9  # nothing is claimed wholly: a surer claim takes its place
 
 
 class Past:
@@ -18,7 +19,8 @@ class Past:
         self._last: dict[str, LastCall] = {}
         self._own: dict[str, dict[Id, float]] = {}  # by phone, by visitor
         self._other: dict[Id, float] = {}  # by visitor, any known phone
-        self._credited: dict[Id, float] = {}  # by session
+        self._credited: dict[Id, float] = {}  # by session, of each phone once
+        self._claims: dict[tuple[Id, str], float] = {}  # by session and phone
 
     def last(self, caller: str | None) -> LastCall | None:
         """The phone's last call; None: it has not called, or is withheld."""
@@ -51,8 +53,7 @@ class Past:
         """Remember whom a call was laid to."""
         kept = [one for one in answer.candidates if one.weight > LEAST]
         for one in kept:
-            before = self._credited.get(one.session_id, 0.0)
-            self._credited[one.session_id] = 1 - (1 - before) * (1 - one.weight)
+            self._claim(one.session_id, caller, one.weight)
         if caller is None:
             return
         own = self._own.setdefault(caller, {})
@@ -66,3 +67,14 @@ class Past:
             weights={one.session_id: one.weight for one in kept},
             none=answer.none,
         )
+
+    def _claim(self, session: Id, caller: str | None, weight: float) -> None:
+        """Credit the session; calling again, a phone claims it no more than before."""
+        weight, before = min(weight, SURE), 0.0
+        if caller is not None:
+            before = self._claims.get((session, caller), 0.0)
+            if weight <= before:
+                return
+            self._claims[session, caller] = weight
+        free = (1 - self._credited.get(session, 0.0)) * (1 - weight) / (1 - before)
+        self._credited[session] = 1 - free

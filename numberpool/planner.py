@@ -313,4 +313,5 @@ def _moved(one: Holding, copy: int, shift: float) -> Holding:
         clicked_at=later(one.clicked_at),
         pinged_at=later(one.pinged_at),
         left_at=later(one.left_at),
+        first_left_at=later(one.first_left_at),
     )

@@ -17,15 +17,20 @@ from numberpool.model import (
     EDGES,
     ENGAGEMENT_EDGES,
     HORIZON,
+    STAYS,
     Model,
     lognormal,
 )
 from numberpool.opening import Opening
 
 FAMILY: Final = "pool-posterior"
-RULE: Final = f"{FAMILY}/2"
+RULE: Final = f"{FAMILY}/3"
 HERE = 35.0  # seconds: a beat every 30 s, and a little for the way
 OPENING_FROM = 1800.0  # seconds of delay from which the opening clock counts
+ENGAGED_FROM = 120.0  # seconds of delay from which it counts how long a page was read
+SAME_NUMBER = (
+    0.7  # of the further calls of somebody unrelated; the rest go to any number
+)
 DAYS = 86400.0
 SEEN, UNSEEN = 100, 25  # candidates of each kind: nearly as good as all
 LEAST_WEIGHT = 1e-4  # lighter candidates are left out of the answer
@@ -61,6 +66,7 @@ class Holding(msgspec.Struct, kw_only=True):
     clicked_at: float | None = None  # the latest tel_click
     pinged_at: float | None = None  # the latest ping
     left_at: float | None = None  # the latest leave
+    first_left_at: float | None = None  # the first: a page may be shown again after it
     shared: bool = False
 
 
@@ -156,8 +162,9 @@ def weigh(
         noise *= 2
     elif memory.last is not None:
         gap = at - memory.last.at
-        noise = _known_noise(gap, memory.last, numbers, noise)
-        redial = _redial(gap, willing, model) if number == memory.last.number else 0.0
+        again, same = _redial(gap, willing, model), number == memory.last.number
+        noise = _known_noise(memory.last, again, same, numbers, noise)
+        redial = again if same else 0.0
         cookie = 0.01 * lognormal(gap, 2 * DAYS, 1.5) / (20 * model.noise)
         rates = [_known(one, memory, memory.last, redial, cookie) for one in rates]
     total = fsum([noise, *(one.total for one in rates)])
@@ -202,6 +209,7 @@ def known_by(holding: Holding, at: float) -> Holding:
         holding,
         last_sign_at=last_sign,
         left_at=left,
+        first_left_at=_by(holding.first_left_at, at),
         seen_at=_by(holding.seen_at, at),
         clicked_at=_by(holding.clicked_at, at),
         pinged_at=_by(holding.pinged_at, at),
@@ -264,7 +272,7 @@ def _rate(
         base = model.rates[where][delay_bin(clock_delay)]
     source = model.source_factors.get(holding.source_id, 1.0)
     engagement = 1.0
-    if delay >= OPENING_FROM and where in GONE:
+    if delay >= ENGAGED_FROM and where in GONE:
         engagement = model.engagement[band(holding)]
     credited = 1 - memory.credited.get(holding.session_id, 0.0)
     other = 1.0
@@ -278,14 +286,15 @@ def _rate(
 
 
 def band(holding: Holding) -> int:
-    """Which band of visible time (`ENGAGEMENT_EDGES`) a session that is gone belongs to."""
-    last = holding.last_sign_at
-    if holding.left_at is not None and holding.left_at > last:
-        last = holding.left_at
-    seen = holding.seen_at
-    return bisect_left(
-        ENGAGEMENT_EDGES, last - (holding.since if seen is None else seen)
-    )
+    """Which band of visible time (`Model.engagement`) a session that is gone belongs to.
+
+    Until the first leave: how long a page was out of sight before it was shown again tells
+    nothing.
+    """
+    seen, left = holding.seen_at, holding.first_left_at
+    first, start = (STAYS, holding.since) if seen is None else (0, seen)
+    end = left if left is not None and left >= start else holding.last_sign_at
+    return first + bisect_left(ENGAGEMENT_EDGES, end - start)
 
 
 def delay_bin(seconds: float) -> int:
@@ -312,11 +321,16 @@ def _redial(gap: float, willing: float, model: Model) -> float:
     return model.redial_chance * model.redial_gaps[delay_bin(gap)] * factor
 
 
-def _known_noise(gap: float, last: LastCall, numbers: int, noise: float) -> float:
-    """Unrelated calls of a phone that has called before, mostly without a visit."""
-    soon = 0.5 * lognormal(gap, 120, 1.3)
-    later = 0.3 * lognormal(gap, 3 * DAYS, 1.5)
-    return last.none * (soon + later) / max(numbers, 1) + 0.001 * noise
+def _known_noise(
+    last: LastCall, again: float, same: bool, numbers: int, noise: float
+) -> float:
+    """Unrelated calls of a phone that has called before, mostly without a visit.
+
+    He calls again as often as others do, but not always the same number: who called one that
+    no visit of his was shown hardly came from a visit the first time.
+    """
+    to_this = SAME_NUMBER * same + (1 - SAME_NUMBER) / max(numbers, 1)
+    return last.none * again * to_this + 0.001 * noise
 
 
 def _candidates(rates: Sequence[Rate], total: float) -> tuple[Candidate, ...]:

@@ -138,6 +138,8 @@ class Replay:
         if event.type == "leave":
             if holding is not None:
                 holding.left_at = at
+                if holding.first_left_at is None:
+                    holding.first_left_at = at
             return
         reading = event.type != "ping"
         if event.type == "reveal":
@@ -207,7 +209,9 @@ class Replay:
             opening=self.learner.opening,
             reveals=self.learner.reveals,
         )
-        self.learner.called(answer, memory, at=at, numbers=self._numbers, number=number)
+        self.learner.called(
+            answer, memory, at=at, numbers=self._numbers, number=number, caller=caller
+        )
         self._past.credit(answer, caller=caller, number=number, at=at)
         weights = [
             Weight(one.session_id, floor(one.weight * DIGITS) / DIGITS)

@@ -111,7 +111,7 @@ async def test_an_advertisement_becomes_a_call_with_its_source_everywhere(
     assert contact["source"] == SOURCE
     assert contact["certainty"] > 0.95
     assert contact["candidates"][0]["session"] == shown["session"]
-    assert contact["rule"] == "pool-posterior/2"
+    assert contact["rule"] == "pool-posterior/3"
     assert (contact["model"], contact["provisional"]) == ("day-one", True)
 
     async def finished() -> list[Any]:

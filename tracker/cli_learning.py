@@ -82,7 +82,7 @@ def reattribute(
         str,
         typer.Option(
             metavar="RULE",
-            help="a model such as learned-7 or day-one, or pool-posterior/2 for the answers "
+            help="a model such as learned-7 or day-one, or pool-posterior/3 for the answers "
             "as they were first given; the present model if left out",
         ),
     ] = "",
@@ -94,7 +94,7 @@ def reattribute(
     """Answer the calls of past days again and show what that changes in the channel table.
 
     The new answers are kept beside the old ones, which go on counting unless --use is
-    given. `--rule pool-posterior/2 --use` takes everything back.
+    given. `--rule pool-posterior/3 --use` takes everything back.
     """
 
     async def work(

@@ -252,6 +252,7 @@ def _recall(
             clicked_at=row["clicked_at"],
             pinged_at=row["pinged_at"],
             left_at=row["left_at"],
+            first_left_at=row["first_left_at"],
         )
         for row in rows
     ]
@@ -313,7 +314,14 @@ async def _read_calls(
             opening=learner.opening,
             reveals=learner.reveals,
         )
-        learner.called(answer, memory, at=moment, numbers=numbers, number=row["number"])
+        learner.called(
+            answer,
+            memory,
+            at=moment,
+            numbers=numbers,
+            number=row["number"],
+            caller=row["caller"],
+        )
 
 
 async def _name_sources(

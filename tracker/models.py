@@ -174,4 +174,4 @@ def _read(told: Any) -> Model | None:
         return None
     tables = [model.rates.get(state, ()) for state in posterior.STATES]
     whole = all(len(one) == beliefs.BINS for one in (*tables, model.redial_gaps))
-    return model if whole else None
+    return model if whole and len(model.engagement) == 2 * beliefs.STAYS else None

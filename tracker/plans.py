@@ -280,7 +280,8 @@ _VISIT = f"""
     extract(epoch FROM v.seen_at)::float8 AS seen_at,
     extract(epoch FROM v.clicked_at)::float8 AS clicked_at,
     extract(epoch FROM v.pinged_at)::float8 AS pinged_at,
-    extract(epoch FROM v.left_at)::float8 AS left_at
+    extract(epoch FROM v.left_at)::float8 AS left_at,
+    extract(epoch FROM v.first_left_at)::float8 AS first_left_at
 """
 
 
@@ -351,7 +352,7 @@ async def _waited(
         f"""
         SELECT v.session_id, {_VISIT}
           FROM (SELECT w.*, looks.*, NULL::timestamptz AS pinged_at,
-                       NULL::timestamptz AS left_at
+                       NULL::timestamptz AS left_at, NULL::timestamptz AS first_left_at
                   FROM unnest($2::uuid[], $3::uuid[], $4::int[]) AS q (low, high, most)
                  CROSS JOIN LATERAL (
                        SELECT s.site_id, s.id AS session_id, s.visitor_id, s.source_id,

@@ -29,7 +29,7 @@ _FIRST = re.compile(rf"{posterior.FAMILY}/[0-9]{{1,4}}")
 class Rule:
     """What calls are answered by; `kept` is one whose answers are all there already."""
 
-    text: str  # as it is stored, such as pool-posterior/2+learned-7
+    text: str  # as it is stored, such as pool-posterior/3+learned-7
     stored: models.Stored | None = None  # None: as on day one
     kept: bool = False
 

@@ -7,6 +7,7 @@ import pytest
 
 from numberpool import credits, ledger, model, posterior
 from numberpool.opening import Opening
+from numberpool.past import Past
 from tests.numberpool import make
 from tests.numberpool.test_ledger import NOON, SITE, grant, set_up
 
@@ -90,7 +91,7 @@ async def test_the_last_call_is_remembered_with_its_weights(db, lent):
         none=0.0995,
     )
     assert found.own == {make.visitor(1): 0.7, make.visitor(2): 0.9}
-    assert found.credited[make.session(2)] == pytest.approx(1 - 0.1 * 0.8)
+    assert found.credited[make.session(2)] == pytest.approx(0.9)
     assert found.other == {}
 
 
@@ -112,6 +113,23 @@ async def test_other_phones_of_a_visitor_are_told_by_the_largest_weight(db, lent
         make.session(1): pytest.approx(1 - 0.7 * 0.4),
         make.session(2): pytest.approx(0.9),
     }
+
+
+async def test_a_phone_that_calls_again_claims_a_visit_once(db, lent):
+    past = Past()
+    for minute, weights in enumerate([{1: 0.5, 2: 0.3}, {1: 0.8}, {1: 0.7, 3: 0.2}]):
+        at = NOON + minute * MINUTE
+        await credit(db, lent, weights, at=at)
+        past.credit(answer(weights, 0.0), caller=CALLER, number="a", at=at.timestamp())
+    await credit(db, lent, {1: 0.5}, caller=OTHER)
+    past.credit(answer({1: 0.5}, 0.0), caller=OTHER, number="a", at=NOON.timestamp())
+
+    for found in (await memory(db, lent, caller=None), past.memory(None)):
+        assert found.credited == {
+            make.session(1): pytest.approx(1 - 0.2 * 0.5),
+            make.session(2): pytest.approx(0.3),
+            make.session(3): pytest.approx(0.2),
+        }
 
 
 async def test_only_what_came_before_counts(db, lent):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from numberpool import exposure, posterior
 from numberpool.model import BINS, HORIZON
@@ -29,6 +30,7 @@ def holdings(draw):
     if clicked is not None:
         seen = clicked if seen is None else min(seen, clicked)
     left = draw(st.none() | st.just(stay + STEP))
+    early = [n * STEP for n in range(int(stay / STEP))]  # shown again after it
     pinged = draw(st.none() | st.just(stay))
     if pinged is not None and clicked is not None:
         # Only the latest ping is recorded: the first after a click came within a beat.
@@ -48,6 +50,7 @@ def holdings(draw):
         clicked_at=moment(clicked),
         pinged_at=moment(pinged),
         left_at=moment(left),
+        first_left_at=moment(draw(st.sampled_from([left, None, *early]))),
     )
 
 
@@ -70,7 +73,9 @@ def stepped(holding, until):
         if delay >= posterior.OPENING_FROM:
             factor = OPENING.rate(moment)
             seconds = max(posterior.OPENING_FROM, OPENING.seconds(reference, moment))
-        band = posterior.band(holding) if where in posterior.GONE else None
+        band = None
+        if where in posterior.GONE:
+            band = posterior.band(replace(holding, seen_at=known.seen_at))
         row = exposure.ROW[where, band]
         found[row, posterior.delay_bin(seconds)] += factor * STEP
     return found

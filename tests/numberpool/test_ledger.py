@@ -146,6 +146,7 @@ async def test_what_a_session_does_is_written_into_its_lease(db):
             sign(1, at[4], clicked=True),
             sign(1, at[6], pinged=True),
             sign(1, at[8], left=True),
+            sign(1, at[7], left=True),
             sign(9, at[8], pinged=True),
         ],
     )
@@ -153,6 +154,7 @@ async def test_what_a_session_does_is_written_into_its_lease(db):
     one = await lease(db, 1)
     assert (one.seen_at, one.clicked_at) == (at[2], at[5])
     assert (one.pinged_at, one.left_at, one.last_sign_at) == (at[6], at[8], at[6])
+    assert one.first_left_at == at[7]
     assert (await lease(db, 2)).last_sign_at == NOON
 
 
@@ -234,7 +236,14 @@ async def test_beats_in_any_order_and_any_number_of_times_give_the_same_ledger(
         assert never_shorter(before, after)
         before = after
 
-    names = ("last_sign_at", "seen_at", "clicked_at", "pinged_at", "left_at")
+    names = (
+        "last_sign_at",
+        "seen_at",
+        "clicked_at",
+        "pinged_at",
+        "left_at",
+        "first_left_at",
+    )
     same = [
         [getattr(await lease(db, n), name) for name in names] for n in (once, often)
     ]

@@ -36,6 +36,7 @@ def holdings(count: int = 120) -> list[posterior.Holding]:
                 clicked_at=seen if n % 7 == 1 else None,
                 pinged_at=max(last, seen) if n % 2 else None,
                 left_at=max(last, seen) + 3 if n % 5 else None,
+                first_left_at=max(last, seen) + 3 if n % 5 else None,
             )
         )
     return found
@@ -54,7 +55,9 @@ def learned(learner: Learner) -> Model:
             model=learner.model,
             opening=learner.opening,
         )
-        learner.called(answer, posterior.Memory(), at=at, numbers=3, number="a")
+        learner.called(
+            answer, posterior.Memory(), at=at, numbers=3, number="a", caller=f"+7{n}"
+        )
     return learner.learn(NOW)
 
 

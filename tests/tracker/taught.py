@@ -97,7 +97,7 @@ async def fill(db: database.Pool, told: Replayed) -> Site:
         source = source_ids[one.source_id]
         number = numbers[one.session_id]
         rows.append((site.id, session, visitor, since, source, one.device))
-        moments = (one.last_sign_at, one.seen_at, one.clicked_at, one.pinged_at, one.left_at)  # fmt: skip
+        moments = (one.last_sign_at, one.seen_at, one.clicked_at, one.pinged_at, one.left_at, one.first_left_at)  # fmt: skip
         times = [None if at is None else moment(at) for at in moments]
         leases.append((site.id, make.number(number + 1), since, session, visitor, site.pools[0].id, source, one.device, *times, one.shared))  # fmt: skip
     await db.executemany(
@@ -108,8 +108,8 @@ async def fill(db: database.Pool, told: Replayed) -> Site:
     )
     await db.executemany(
         "INSERT INTO leases (site_id, number, since, session_id, visitor_id, pool_id, source_id, "
-        "device, last_sign_at, seen_at, clicked_at, pinged_at, left_at, shared) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+        "device, last_sign_at, seen_at, clicked_at, pinged_at, left_at, first_left_at, shared) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         leases,
     )
     await _write_calls(db, site, told, sessions, source_ids)
@@ -162,16 +162,16 @@ async def _write_calls(
     await db.executemany(
         "INSERT INTO contacts (site_id, id, channel, kind, at, person_id, caller, number, rule, "
         "certainty, source_id, updated_at) "
-        "VALUES ($1, $2, 'phone', 'call', $3, $4, $5, $6, 'pool-posterior/2', $7, $8, $3)",
+        "VALUES ($1, $2, 'phone', 'call', $3, $4, $5, $6, 'pool-posterior/3', $7, $8, $3)",
         contacts,
     )
     await db.executemany(
         "INSERT INTO attributions (site_id, contact_id, rule, n, session_id, source_id, weight) "
-        "VALUES ($1, $2, 'pool-posterior/2', $3, $4, $5, $6)",
+        "VALUES ($1, $2, 'pool-posterior/3', $3, $4, $5, $6)",
         attributions,
     )
     await db.executemany(
         "INSERT INTO answers (site_id, contact_id, rule, model, learned_from, none) "
-        "VALUES ($1, $2, 'pool-posterior/2', 'day-one', 0, $3)",
+        "VALUES ($1, $2, 'pool-posterior/3', 'day-one', 0, $3)",
         answers,
     )

@@ -51,7 +51,7 @@ async def test_a_site_learns_anew_and_its_calls_are_answered_again(
     assert "google" in shown.stdout
     assert "The old answers still count" in shown.stderr
     done = json.loads(told.stdout)
-    assert done["rule"] == "pool-posterior/2+learned-1"
+    assert done["rule"] == "pool-posterior/3+learned-1"
     assert done["used"] is True
     assert {"organic_search", "unknown"} <= {row["channel"] for row in done["rows"]}
     assert await pool.fetchval(

@@ -14,7 +14,7 @@ from tracker.reports import channels, refreshing, rollup
 from tracker.sites import Site
 
 DAY = timedelta(days=1)
-AS_FIRST = "pool-posterior/2"
+AS_FIRST = "pool-posterior/3"
 
 
 @pytest.fixture
@@ -47,8 +47,8 @@ async def _state(pool: database.Pool) -> list[list[Any]]:
         for sql in (
             "SELECT id, rule, certainty, source_id, updated_at FROM contacts ORDER BY id",
             "SELECT * FROM credits ORDER BY call_id, session_id",
-            "SELECT * FROM attributions WHERE rule = 'pool-posterior/2' ORDER BY contact_id, n",
-            "SELECT * FROM answers WHERE rule = 'pool-posterior/2' ORDER BY contact_id",
+            "SELECT * FROM attributions WHERE rule = 'pool-posterior/3' ORDER BY contact_id, n",
+            "SELECT * FROM answers WHERE rule = 'pool-posterior/3' ORDER BY contact_id",
         )
     ]
 
@@ -60,7 +60,7 @@ async def test_new_answers_stand_beside_the_old_ones_which_go_on_counting(
 
     done = await _again(pool, site)
 
-    assert done.rule == "pool-posterior/2+learned-1"
+    assert done.rule == "pool-posterior/3+learned-1"
     assert await _state(pool) == before
     rows = await pool.fetch(
         "SELECT a.model, a.learned_from, a.none, (SELECT coalesce(sum(weight), 0) "
@@ -81,7 +81,7 @@ async def test_the_new_answers_are_those_of_the_model_asked_for(
     learned = await _again(pool, site)
     first = await _again(pool, site, "day-one")
 
-    assert first.rule == "pool-posterior/2+day-one"
+    assert first.rule == "pool-posterior/3+day-one"
     assert first.calls == learned.calls
     mean = "SELECT avg(weight) FROM attributions WHERE rule = $1 AND n = 0"
     assert await pool.fetchval(mean, first.rule) != await pool.fetchval(
@@ -213,11 +213,11 @@ async def test_an_unknown_rule_is_refused_naming_those_there_are(
 ) -> None:
     for name in ("learned-2", "learned-", "learned-99999999999", "nonsense", ""):
         with pytest.raises(
-            errors.BadInput, match="pool-posterior/2, day-one, learned-1"
+            errors.BadInput, match="pool-posterior/3, day-one, learned-1"
         ):
             await _again(pool, site, name)
-    known = await _again(pool, site, "pool-posterior/2+learned-1")
-    assert known.rule == "pool-posterior/2+learned-1"
+    known = await _again(pool, site, "pool-posterior/3+learned-1")
+    assert known.rule == "pool-posterior/3+learned-1"
 
 
 async def test_a_site_without_calls_has_nothing_to_change(pool: database.Pool) -> None:

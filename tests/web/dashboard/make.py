@@ -160,7 +160,7 @@ async def contact(
     person_id: UUID | None = None,
     candidates: list[tuple[UUID | None, Source, float, dict[str, Any]]] | None = None,
     updated_at: datetime | None = None,
-    rule: str = "pool-posterior/2",
+    rule: str = "pool-posterior/3",
     recording: str = "",
 ) -> UUID:
     """A contact with its lead, and the call's or the letter's row."""
@@ -310,7 +310,7 @@ async def busy(world: World, *, at: datetime, contacts: int = 60) -> UUID:
             subject="Остекление балкона, 3 метра" if kind == "email" else "",
             text="Здравствуйте! Сколько будет стоить окно 1,4 × 1,6?" if kind in ("form", "message") else "",
             talk=chance.randint(20, 400), outcome=outcome if n else None,
-            excluded="spam" if n % 23 == 9 else None, rule="alias/1" if kind == "email" else "pool-posterior/2",
+            excluded="spam" if n % 23 == 9 else None, rule="alias/1" if kind == "email" else "pool-posterior/3",
         )  # fmt: skip
         state = chance.choices(("delivered", "owed", "dead"), (12, 1, 1))[0]
         error = {"dead": "HTTP 400: field TITLE is unknown", "owed": "HTTP 503"}.get(

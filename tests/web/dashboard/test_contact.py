@@ -197,7 +197,7 @@ async def weighed(
     id_ = await make.busy(world, at=NOW, contacts=1)
     await world.db.execute(
         "INSERT INTO answers (site_id, contact_id, rule, model, learned_from, noise, none) "
-        "VALUES ($1, $2, 'pool-posterior/2', $3, $4, 0.0001, $5)",
+        "VALUES ($1, $2, 'pool-posterior/3', $3, $4, 0.0001, $5)",
         world.site_id, id_, model, learned_from, none,
     )  # fmt: skip
     return id_
@@ -248,13 +248,13 @@ async def test_all_answers_that_are_kept_can_be_compared(
     page = f"/acme/contacts/{id_}"
     assert "answers are kept" not in reading.words(await reading.page(reader, page))
     await world.db.execute(
-        "INSERT INTO answers SELECT site_id, contact_id, 'pool-posterior/2+learned-2', 'learned-2', 90, noise, 1 "
+        "INSERT INTO answers SELECT site_id, contact_id, 'pool-posterior/3+learned-2', 'learned-2', 90, noise, 1 "
         "FROM answers"
     )
     text = reading.words(await reading.page(reader, page))
     assert "2 answers are kept" in text
-    assert "pool-posterior/2 counts" in text
-    assert "pool-posterior/2+learned-2" in text
+    assert "pool-posterior/3 counts" in text
+    assert "pool-posterior/3+learned-2" in text
 
 
 async def test_the_likely_holder_of_days_ago_is_in_the_picture(
