@@ -7,14 +7,19 @@ import msgspec
 
 from tracker.errors import BadInput
 from web.telephony.base import Answer, Hook, Provider, Route
+from web.telephony.bitrix24 import Bitrix24
 from web.telephony.generic import Generic
 from web.telephony.mango import Mango
+from web.telephony.plivo import Plivo
+from web.telephony.telnyx import Telnyx
 from web.telephony.twilio import Twilio
+from web.telephony.vonage import Vonage
 
 __all__ = ["PROVIDERS", "Answer", "Hook", "Provider", "Route", "make"]
 
 PROVIDERS: dict[str, type[Provider]] = {
-    provider.kind: provider for provider in (Generic, Mango, Twilio)
+    provider.kind: provider
+    for provider in (Bitrix24, Generic, Mango, Plivo, Telnyx, Twilio, Vonage)
 }
 
 

@@ -19,6 +19,10 @@ MADE: list[Provider] = [
     telephony.make("generic", {"token": "sesame", "secret": "whsec_c2VzYW1lIG9wZW4="}),
     telephony.make("mango", {"api_key": "k", "api_salt": "s", "recording_links": True}),
     telephony.make("twilio", {"auth_token": "t"}),
+    telephony.make("telnyx", {"public_key": "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="}),
+    telephony.make("plivo", {"auth_token": "t"}),
+    telephony.make("vonage", {"signature_secret": "s", "api_key": "k", "check_query": True}),
+    telephony.make("bitrix24", {"application_token": "t", "lines": "reg1 = +74951000001", "external_calls": True}),
 ]
 NAMES = [
     "event", "call_id", "from", "to", "at", "duration", "recording_url", "recording_id",
@@ -29,12 +33,23 @@ NAMES = [
     "CallSid", "ParentCallSid", "CallStatus", "DialCallStatus", "DialCallDuration", "From",
     "To", "Timestamp", "CallDuration", "RecordingUrl", "RecordingSid", "RecordingStatus",
     "RecordingDuration", "RecordingStartTime", "SequenceNumber", "Direction", "json",
+    "data", "event_type", "occurred_at", "payload", "call_session_id", "call_leg_id",
+    "start_time", "hangup_cause", "sip_hangup_cause", "recording_urls", "mp3", "id",
+    "AnsweredTime", "EndTime", "CallUUID", "DialALegUUID", "DialBLegUUID", "DialStatus",
+    "DialHangupCause", "DialAction", "DialBLegStatus", "HangupCause", "RecordUrl",
+    "RecordingID", "status", "uuid", "call_uuid", "conversation_uuid", "detail",
+    "conversation_uuid_from", "conversation_uuid_to", "recording_uuid", "ts",
+    "data[CALL_ID]", "data[CALL_TYPE]", "data[CALLER_ID]", "data[PHONE_NUMBER]",
+    "data[ACCOUNT_SEARCH_ID]", "data[PORTAL_NUMBER]", "data[CALL_DURATION]",
+    "data[CALL_START_DATE]", "data[CALL_FAILED_CODE]", "data[USER_ID]",
 ]  # fmt: skip
 WORDS = [
     "ringing", "answered", "ended", "recording", "Appeared", "Connected", "Disconnected",
     "abonent", "ivr", "Completed", "Cloud", "1000", "completed", "in-progress", "busy",
     "0", "-1", "1e400", "nan", "79161234567", "+74951000001", "anonymous", "E1", "",
     "https://x/1", "https://[", "http://", "2026-11-02T12:00:00Z", "0001-01-01T00:00:00Z",
+    "call.initiated", "call.bridged", "call.hangup", "call.recording.saved", "incoming",
+    "ONVOXIMPLANTCALLINIT", "ONVOXIMPLANTCALLSTART", "ONVOXIMPLANTCALLEND",
     "9999-12-31T23:59:59-23:59", "Mon, 02 Nov 2026 12:00:00 +0000", "٣", "²", "1_0",
 ]  # fmt: skip
 values = st.recursive(
