@@ -26,6 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent
 NPM_PATIENCE = timedelta(minutes=10)  # a slow line still brings 60 MB in that time
 TOOL_PATIENCE = timedelta(minutes=1)
 
+# What a browser lacks that is too old for us must not trouble the page.
+SILENCE = b"console.debug('skvoz: ' + e)"
 FUNCTION = re.compile(rb"\(?(function\(|\(?[\w$,]*\)?=>)")
 ESBUILD_OPTIONS = (
     "--bundle",
@@ -167,7 +169,11 @@ def minify(script: Script, modules: Path) -> bytes:
         ),
         at=here,
     )
-    whole = b"(function (" + script.arguments.encode() + b") {\n" + bundle + b"})"
+    whole = b"(function (%b) { try { %b } catch (e) { %b } })" % (
+        script.arguments.encode(),
+        bundle,
+        SILENCE,
+    )
     out = run(
         (*node, str(modules / "terser/bin/terser"), *TERSER_OPTIONS),
         at=here,

@@ -5,7 +5,6 @@ import time
 from collections.abc import AsyncIterator
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -21,21 +20,6 @@ from tests.pages.shelf import LINES, Expected, Shelf, difference
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 FRAMEWORKS = pages_of_frameworks.FOLDER
-
-# Pages that are not as expected yet.
-NOT_YET = {
-    "attributes",
-    "fields",
-    "shadow-by-script",
-    "shop",
-    "split-addresses",
-    "structured-data",
-    "next",
-    "react-document",
-    "react-late",
-    "react-suspense",
-    "vue-late",
-}
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -83,27 +67,17 @@ def frameworks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def test_every_page_of_the_shelf_has_its_expected_result() -> None:
     told = shelf_of_pages.names()
     assert sorted(path.stem for path in shelf_of_pages.FOLDER.glob("*.html")) == told
-    assert {*told, *shelf_of_pages.names(FRAMEWORKS)} >= NOT_YET
     assert [name for name in told if not shelf_of_pages.expected(name).changes()] == []
 
 
-def shelved(folder: Path) -> list[Any]:
-    """The pages of a folder as parameters of a test."""
-    waits = pytest.mark.xfail(strict=True)
-    return [
-        pytest.param(name, marks=waits if name in NOT_YET else ())
-        for name in shelf_of_pages.names(folder)
-    ]
-
-
-@pytest.mark.parametrize("name", shelved(shelf_of_pages.FOLDER))
+@pytest.mark.parametrize("name", shelf_of_pages.names(shelf_of_pages.FOLDER))
 async def test_a_page_of_the_shelf_changes_as_expected_and_nowhere_else(
     shelf: Shelf, context: BrowserContext, name: str
 ) -> None:
     await compare(shelf, context, name, shelf_of_pages.expected(name))
 
 
-@pytest.mark.parametrize("name", shelved(FRAMEWORKS))
+@pytest.mark.parametrize("name", shelf_of_pages.names(FRAMEWORKS))
 async def test_a_framework_never_notices_that_its_numbers_are_swapped(
     shelf: Shelf, context: BrowserContext, frameworks: Path, name: str
 ) -> None:
@@ -125,7 +99,7 @@ async def compare(
         await window.page.evaluate("new Promise(done => skvoz('session', done))")
         after = await lived(window.page)
 
-        deadline = time.monotonic() + (2 if name in NOT_YET else PATIENCE)
+        deadline = time.monotonic() + PATIENCE
         while (
             difference(before, after) != expected.changes()
             and time.monotonic() < deadline

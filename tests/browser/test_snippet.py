@@ -432,11 +432,6 @@ GARBAGE = {
         200,
         "application/json",
     ),
-    "a display that is a page": (
-        json.dumps(fake.visit_answer(fake.number(display="call " * 20))),
-        200,
-        "application/json",
-    ),
     "entries that are null": (
         json.dumps(fake.visit_answer(numbers=[None], emails=[None])),
         200,

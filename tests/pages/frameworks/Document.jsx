@@ -3,7 +3,7 @@ import { App } from './App.jsx';
 // The whole document belongs to React, as with React Router or TanStack Start.
 export function Document() {
   return (
-    <html lang="ru">
+    <html lang="ru" data-skvoz-hydrate="">
       <head>
         <meta charSet="utf-8" />
         <title>Документ, 8 (495) 000-00-00</title>
@@ -14,7 +14,6 @@ export function Document() {
       <body>
         <header title="8 495 000-00-00">Наверху: 8 495 000-00-00</header>
         <App />
-        <script dangerouslySetInnerHTML={{ __html: 'window.__reactRouterContext = {}' }} />
       </body>
     </html>
   );

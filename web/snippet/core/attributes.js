@@ -28,7 +28,7 @@ export function swapAttributes(element) {
     } else if (
       WATCHED.includes(name) ||
       /^data-(?!skvoz)/.test(name) ||
-      (name == 'value' && /button|submit/.test(element.type))
+      (name == 'value' && element.matches('input[type=button],input[type=submit]'))
     ) {
       fresh = translate(value);
     }

@@ -16,12 +16,14 @@ const DWELL = 1000; // ms a number must be in view to count as seen
 
 let watched; // element → its rules
 const timers = new WeakMap(); // element in view → its dwell timer
-const eyes = new IntersectionObserver(safe(looked), { threshold: [0, 0.1, 0.3, 0.5] });
+const eyes =
+  window.IntersectionObserver && // not before Safari 12.1
+  new IntersectionObserver(safe(looked), { threshold: [0, 0.1, 0.3, 0.5] });
 
 // Numbers or the session have changed: everything is seen anew.
 export function blink() {
   watched = new WeakMap();
-  eyes.disconnect();
+  if (eyes) eyes.disconnect();
 }
 
 blink();
@@ -32,7 +34,7 @@ export function watch(element, rule) {
     known.add(rule);
   } else {
     watched.set(element, new Set([rule]));
-    eyes.observe(element);
+    if (eyes) eyes.observe(element);
   }
 }
 

@@ -22,8 +22,10 @@ export function askMetrika() {
 
 export function clientIds() {
   const ids = { ym_client_id: metrikaId };
-  D.cookie.replace(COOKIES, (all, name, text) => {
-    ids[name] = decode(text);
-  });
+  try {
+    D.cookie.replace(COOKIES, (all, name, text) => {
+      ids[name] = decode(text);
+    });
+  } catch (refused) {} // a sandboxed frame may not even look
   return ids;
 }

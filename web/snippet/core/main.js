@@ -18,7 +18,7 @@ import { followVisibility } from './routes.js';
 import { rules, take, translate } from './rules.js';
 import { D, on, safe, say } from './safe.js';
 import {
-  allow, contact, listen, post, session, tell, tellLateIds, turn, visitor,
+  allow, contact, listen, post, session, tell, tellLateIds, turn,
 } from './talk.js';
 
 const W = window;
@@ -49,6 +49,7 @@ function start(given) {
     follow(D);
     attend(D);
     followVisibility();
+    on(W, 'load', searchPage); // elements may have got a shadow tree since
   }
   if (given) {
     safe(askMetrika)();
@@ -79,7 +80,6 @@ const S = {
   },
   again: searchPage,
   session: () => session,
-  visitor: () => visitor,
   refused: () => refused, // said so, rather than was not asked yet
 };
 

@@ -10,13 +10,12 @@ import { D, safe } from './safe.js';
 import { routed } from './routes.js';
 import { swapText } from './texts.js';
 
-const FRAME = 8; // ms of searching per frame, half of what a frame has
-const FIRST = 24; // ms for a whole page at once, so that a usual one is done before the paint
+const BUDGET = 16; // ms of searching at once: a usual page is done before the paint
 const STUBBORN = 50; // swaps of one node; beyond that another script is fighting for it
 const MOST = 500; // roots that wait; beyond that the whole page is searched again
 const WAIT = 50; // ms between looks whether a framework has taken its markup over
 const SKIP =
-  'script,style,noscript,template,textarea,[data-skvoz=off],' +
+  'head,script,style,noscript,template,option:not([value]),[data-skvoz=off],' +
   '[contenteditable]:not([contenteditable=false])' +
   (C.skip ? ',' + C.skip : '');
 // Where frameworks put what the server rendered; they complain when it is not as they left it.
@@ -54,7 +53,8 @@ const efforts = new WeakMap(); // node → how often it was swapped
 // False when the page's framework is not ready for it, or another script keeps undoing it.
 export function mayWrite(node) {
   const element = elementOf(node);
-  if (window.__next_f || element.closest(HOLDERS)) {
+  // Next.js may own the whole document; its scripts stand in the head.
+  if (element.closest(HOLDERS) || D.head.querySelector('[src*="/_next/"]')) {
     load('depths');
     if (!hooks.isTaken || !hooks.isTaken(element)) {
       setTimeout(safe(() => {
@@ -74,7 +74,6 @@ let walker;
 let booked;
 
 export function search(node) {
-  if (isBarred(node)) return;
   if (todo.length > MOST) todo = [D];
   else todo.push(node);
 }
@@ -88,8 +87,9 @@ function step() {
     if (!walker.nextNode()) walker = 0;
     return true;
   }
-  if (todo.length) walker = walk(todo.shift());
-  return walker;
+  const root = todo.shift();
+  if (root && !isBarred(root)) walker = walk(root);
+  return root;
 }
 
 function look(node) {
@@ -102,8 +102,8 @@ function look(node) {
   else if (node.nodeType == 3) swapText(node);
 }
 
-export function work(budget = FRAME) {
-  const end = performance.now() + budget;
+export function work() {
+  const end = performance.now() + BUDGET;
   for (let count = 1; !booked && step(); count++) {
     if (count % 16 == 0 && performance.now() > end) {
       // A hidden page has no frames, a timer runs anyway.
@@ -115,12 +115,11 @@ export function work(budget = FRAME) {
   }
 }
 
-export function searchPage(budget = FIRST) {
-  clearTimeout(booked);
+export function searchPage() {
   booked = walker = 0;
   todo = [];
   search(D);
-  work(budget);
+  work();
 }
 
 // Hears of all that changes in a tree.

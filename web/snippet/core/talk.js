@@ -14,7 +14,6 @@ const TRIES = 3; // visits that fail in a row; a refused one will not fare bette
 const MOST = 50; // events that wait
 
 export let session;
-export let visitor;
 export let lease; // seconds a silent session keeps its number
 
 let granted; // the visitor's consent, or nobody asks for it
@@ -61,7 +60,7 @@ export function turn(url = here, referrer = from) {
     kept.session == session &&
     Date.now() - kept.at < lease * 500 && // a beat will come long before it ends
     from.split('/')[2] == location.host &&
-    !/[?&#](utm_|roistat|rs=|_openstat|li_fat|\w*(clk?|click|sc|bra)id=)/i.test(url) &&
+    !/[?&#](utm_|roistat|\w*clid=)/i.test(url) &&
     rules.every((rule) => /dynamic|static/.test(rule.kind))
   ) {
     note('page', url);
@@ -116,13 +115,12 @@ function settle(answer, late) {
   const changed = take(answer, late);
   const other = session && session != answer.session;
   session = answer.session;
-  visitor = answer.visitor;
   lease = +answer.lease_seconds || 1800;
   if (other) revealed = [];
   const { numbers = [], emails = [] } = answer;
   const beat_seconds = answer.beat_seconds;
   setBeat(beat_seconds);
-  keep({ numbers, emails, visitor, session, lease, beat_seconds });
+  keep({ numbers, emails, visitor: answer.visitor, session, lease, beat_seconds });
   if (changed || other) renew();
   announce();
   for (const rule of rules) if (rule.wanted_) reveal(rule);
@@ -145,12 +143,11 @@ function renew() {
 // older than a lease; without consent all is forgotten, but what is shown stays.
 export function allow(given) {
   granted = given;
-  session = visitor = null;
+  session = null;
   clearInterval(ticker);
   if (!given) events = [];
   if (!given) return;
   const kept = recall();
-  visitor = kept.visitor;
   lease = kept.lease;
   const age = Date.now() - kept.at;
   if (age >= 0 && age < lease * 1000) {
@@ -294,7 +291,7 @@ function announce() {
 // A form: worth trying again for, its id makes telling it twice harmless. It goes without
 // consent too, for it is the visitor's own will, but then it says nothing more of him.
 export function contact(given) {
-  const who = session ? { session } : visitor ? { visitor } : where();
+  const who = session ? { session } : where();
   const id = Date.now() + '-' + Math.random();
   const body = { channel: 'form', id, ...given, ...who, site: C.site };
   const attempt = (wait) =>

@@ -10,7 +10,7 @@ import { mayBePiece } from './spelling.js';
 export function swapText(node) {
   const text = node.nodeValue;
   const parent = node.parentElement;
-  if (!parent || !/[\d@]/.test(text)) return;
+  if (!parent || parent.localName == 'textarea' || !/[\d@]/.test(text)) return;
   const found = swapOver(parent, [node], text);
   if (!found && rules.some((rule) => rule.phone && rule.known_.some((old) => mayBePiece(text, old)))) {
     swapPieces(parent);
@@ -38,7 +38,7 @@ function swapOver(parent, nodes, text) {
     found = true;
     watch(parent, rule);
   });
-  if (fresh != text && mayWrite(nodes[0])) {
+  if (fresh != text && mayWrite(nodes[1] ? parent : nodes[0])) {
     const same = fresh.length == text.length;
     for (let last; nodes[1] && fresh.endsWith((last = nodes[nodes.length - 1].nodeValue)); ) {
       fresh = fresh.slice(0, fresh.length - last.length);

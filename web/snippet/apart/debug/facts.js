@@ -54,7 +54,7 @@ function visitRows(visit, why) {
     row('page', location.href),
     row('consent', say(consent), [S.C.consent]),
     row('session', S.session() || '—'),
-    row('visitor', S.visitor() || '—'),
+    row('visitor', (visit && answerOf(visit).visitor) || '—'),
     row('device', why && why.device),
     row('region', why && why.region),
     row('test', why && why.test && 'skvoz_test=1'),
