@@ -59,10 +59,8 @@ def configuration(site: Site, public_url: str) -> dict[str, Any]:
         "ym": next(_counters(site), 0),
         "within": rules.within,
         "skip": rules.skip,
-        "pictures": rules.pictures,
         "keys": KEYS if any(map(_is_spoken, numbers)) else (),
         "forms": {"fields": rules.fields} if rules.forms else None,
-        "messengers": rules.messengers,
         "widget": widget(site) if site.rules.widget.shown else None,
     }
     return always | {name: value for name, value in asked.items() if value}

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,14 +74,9 @@ async def test_every_setting_reaches_the_browser(pool: database.Pool):
         "consent": "google",
         "signals": True,
         "ym": 12345678,
-        "ga": "G-ABC1234567",
         "within": "main",
         "skip": ".fixed",
-        "chats": True,
-        "pictures": True,
         "forms": {"fields": {"your-city": "city"}},
-        "messengers": True,
-        "cookie": True,
         "widget": {
             "callback": True,
             "side": "left",
@@ -94,6 +90,16 @@ async def test_every_setting_reaches_the_browser(pool: database.Pool):
     }
 
 
+async def test_letters_are_told_where_numbers_are_written_with_them(
+    pool: database.Pool,
+):
+    local = await make.site(pool)
+    free = replace(local, pool_of={"+78005553535": None})
+
+    assert snippet_config.configuration(free, URL)["keys"][0] == "abcа-г"
+    assert "keys" not in snippet_config.configuration(local, URL)
+
+
 async def test_a_widget_with_nothing_in_it_is_not_told(pool: database.Pool):
     found = await told(pool, settings={"widget": {"hours": "Mo 09:00-18:00"}})
 
@@ -101,20 +107,21 @@ async def test_a_widget_with_nothing_in_it_is_not_told(pool: database.Pool):
 
 
 async def test_only_the_parts_that_are_asked_for_come_along(pool: database.Pool):
-    rules = {"snippet": {"consent": "tcf", "forms": True, "pictures": True}}
+    rules = {"snippet": {"consent": "tcf", "chats": True, "session_cookie": True}}
     site = await make.site(pool, settings=rules)
     waiting = await make.site(
         pool, key="wait", settings={"snippet": {"consent": "wait"}}
     )
 
-    assert snippet_config.parts(site) == ("consent", "forms", "pictures")
+    assert snippet_config.parts(site) == ("consent", "chats", "cookie")
     assert snippet_config.parts(waiting) == ()
 
 
 def test_the_core_is_called_with_the_configuration_and_the_parts():
     config = b'{"greeting":"</script>"}'
 
-    assert snippets.assembled(b"f", config, ()) == b'(f)({"greeting":"<\\/script>"});\n'
+    whole = snippets.assembled(b"f", config, ())
+    assert whole == b'(f)({"greeting":"<\\/script>"},[]);\n'
     assert snippets.assembled(b"f", b"{}", (b"g", b"h")) == b"(f)({},[g,h]);\n"
 
 
