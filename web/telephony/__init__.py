@@ -13,13 +13,27 @@ from web.telephony.mango import Mango
 from web.telephony.plivo import Plivo
 from web.telephony.telnyx import Telnyx
 from web.telephony.twilio import Twilio
+from web.telephony.uis import Uis
 from web.telephony.vonage import Vonage
+from web.telephony.voximplant import Voximplant
+from web.telephony.zadarma import Zadarma
 
 __all__ = ["PROVIDERS", "Answer", "Hook", "Provider", "Route", "make"]
 
 PROVIDERS: dict[str, type[Provider]] = {
     provider.kind: provider
-    for provider in (Bitrix24, Generic, Mango, Plivo, Telnyx, Twilio, Vonage)
+    for provider in (
+        Bitrix24,
+        Generic,
+        Mango,
+        Plivo,
+        Telnyx,
+        Twilio,
+        Uis,
+        Vonage,
+        Voximplant,
+        Zadarma,
+    )
 }
 
 

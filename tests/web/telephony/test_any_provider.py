@@ -19,10 +19,24 @@ MADE: list[Provider] = [
     telephony.make("generic", {"token": "sesame", "secret": "whsec_c2VzYW1lIG9wZW4="}),
     telephony.make("mango", {"api_key": "k", "api_salt": "s", "recording_links": True}),
     telephony.make("twilio", {"auth_token": "t"}),
-    telephony.make("telnyx", {"public_key": "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="}),
+    telephony.make("uis", {"secret": "s"}),
+    telephony.make("voximplant", {"secret": "s"}),
+    telephony.make("zadarma", {"api_secret": "s", "extension": "100"}),
+    telephony.make(
+        "telnyx", {"public_key": "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="}
+    ),
     telephony.make("plivo", {"auth_token": "t"}),
-    telephony.make("vonage", {"signature_secret": "s", "api_key": "k", "check_query": True}),
-    telephony.make("bitrix24", {"application_token": "t", "lines": "reg1 = +74951000001", "external_calls": True}),
+    telephony.make(
+        "vonage", {"signature_secret": "s", "api_key": "k", "check_query": True}
+    ),
+    telephony.make(
+        "bitrix24",
+        {
+            "application_token": "t",
+            "lines": "reg1 = +74951000001",
+            "external_calls": True,
+        },
+    ),
 ]
 NAMES = [
     "event", "call_id", "from", "to", "at", "duration", "recording_url", "recording_id",
@@ -42,6 +56,11 @@ NAMES = [
     "data[CALL_ID]", "data[CALL_TYPE]", "data[CALLER_ID]", "data[PHONE_NUMBER]",
     "data[ACCOUNT_SEARCH_ID]", "data[PORTAL_NUMBER]", "data[CALL_DURATION]",
     "data[CALL_START_DATE]", "data[CALL_FAILED_CODE]", "data[USER_ID]",
+    "notification_time", "notification_timestamp", "contact_phone_number", "numa", "numb",
+    "virtual_phone_number", "talk_time_duration", "wait_time_duration", "file_link",
+    "employee_full_name", "pbx_call_id", "call_start", "caller_id", "called_did",
+    "destination", "internal", "disposition", "is_recorded", "call_id_with_rec", "type",
+    "called", "caller", "code", "url", "by", "answered",
 ]  # fmt: skip
 WORDS = [
     "ringing", "answered", "ended", "recording", "Appeared", "Connected", "Disconnected",
@@ -50,6 +69,9 @@ WORDS = [
     "https://x/1", "https://[", "http://", "2026-11-02T12:00:00Z", "0001-01-01T00:00:00Z",
     "call.initiated", "call.bridged", "call.hangup", "call.recording.saved", "incoming",
     "ONVOXIMPLANTCALLINIT", "ONVOXIMPLANTCALLSTART", "ONVOXIMPLANTCALLEND",
+    "inbound", "lost", "voicemail", "NOTIFY_START", "NOTIFY_END", "NOTIFY_ANSWER",
+    "NOTIFY_OUT_END", "NOTIFY_RECORD", "started", "failed", "record_stopped",
+    "2026-11-02 15:00:00", "9999-12-31 23:59:59", "in_1", "out_1", "{{x}}",
     "9999-12-31T23:59:59-23:59", "Mon, 02 Nov 2026 12:00:00 +0000", "٣", "²", "1_0",
 ]  # fmt: skip
 values = st.recursive(
@@ -74,7 +96,7 @@ bodies = st.one_of(
 )  # fmt: skip
 tails = st.sampled_from(
     ["", "/", "/events/call", "/events/summary", "/events/recording", "/events/record/added",
-     "/voice", "/leg", "/dial", "/rec", "/status", "/../x"]
+     "/voice", "/leg", "/route", "/event", "/dial", "/rec", "/status", "/../x"]
 )  # fmt: skip
 hooks = st.builds(
     lambda tail, body, query, method, type_: make.hook(
