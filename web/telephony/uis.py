@@ -23,7 +23,7 @@ import msgspec
 from numberpool import phones
 from tracker.calls import CallEvent, Recording
 from tracker.errors import BadSignature, Unreadable
-from web.telephony import fields, spellings, uis_templates, zones
+from web.telephony import digits, fields, uis_templates, zones
 from web.telephony.base import Answer, Country, Hook, Provider, Route, Token
 
 BOM = b"\xef\xbb\xbf"
@@ -129,7 +129,7 @@ class Uis(Provider):
         )
 
     def _number(self, raw: Any) -> str | None:
-        return spellings.number(raw, self.local_numbers)
+        return digits.number(raw, self.local_numbers)
 
 
 # What was told ------------------------------------------------------------------------

@@ -23,7 +23,7 @@ import msgspec
 from numberpool import phones
 from tracker.calls import CallEvent, Recording
 from tracker.errors import BadSignature, Unreadable
-from web.telephony import fields, spellings
+from web.telephony import digits, fields
 from web.telephony.base import Answer, Hook, Provider, Route, Token
 
 TOLERANCE = timedelta(minutes=5)  # of the signature's age
@@ -131,8 +131,8 @@ class Voximplant(Provider):
             told = fields.decode(hook.body, Told)
         except Unreadable:
             return None
-        caller = spellings.number(told.caller) if self.show_caller else None
-        number = caller or spellings.number(told.called)
+        caller = digits.number(told.caller) if self.show_caller else None
+        number = caller or digits.number(told.called)
         return number.removeprefix("+") if number else None
 
 
@@ -148,9 +148,9 @@ def _customer(told: Told) -> dict[str, Any]:
     """Every message tells both numbers of the caller's own leg."""
     caller = fields.text(told.caller)
     return {
-        "caller": spellings.number(caller),
+        "caller": digits.number(caller),
         "hidden": phones.is_hidden(caller),
-        "tracked": spellings.number(told.called),
+        "tracked": digits.number(told.called),
     }
 
 
@@ -165,7 +165,7 @@ def _ringing(told: Told, known: dict[str, Any]) -> list[CallEvent]:
 
 def _answered(told: Told, known: dict[str, Any]) -> list[CallEvent]:
     """The dialled leg was answered: by a person, since there is no menu."""
-    who = spellings.number(told.number) or fields.text(told.number) or None
+    who = digits.number(told.number) or fields.text(told.number) or None
     stage = CallEvent(type="answered", manager=who, **known, **_customer(told))
     return [stage]
 

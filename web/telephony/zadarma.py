@@ -23,7 +23,7 @@ import msgspec
 from numberpool import phones
 from tracker.calls import CallEvent, Recording
 from tracker.errors import BadInput, BadSignature, Unreadable
-from web.telephony import fields, multipart, spellings, zones
+from web.telephony import digits, fields, multipart, zones
 from web.telephony.base import Answer, Country, Hook, MaybeToken, Provider, Route, Token
 
 ECHO = re.compile(r"[A-Za-z0-9._-]{1,128}")  # nothing that a browser would run
@@ -152,7 +152,7 @@ class Zadarma(Provider):
         )
 
     def _number(self, raw: Any) -> str | None:
-        return spellings.number(raw, self.local_numbers)
+        return digits.number(raw, self.local_numbers)
 
     def _customer(self, told: Told) -> dict[str, Any]:
         """An incoming call's two numbers; an extension's own call has no caller."""
