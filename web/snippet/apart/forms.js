@@ -12,13 +12,13 @@
  * caller what the original gave.
  */
 
-import { find, note, tell } from './forms/contacts.js';
+import { gather, note, tell } from './forms/contacts.js';
 
 const D = document;
 const FIELD = 'skvoz_session'; // of a form, with the session for the site's own server
 const SOON = 10000; // ms: a captcha may check before the request goes
 
-const known = new WeakSet(); // trees and windows we listen to
+const followed = new WeakSet(); // trees and windows we listen to
 let acted = 0; // when the visitor clicked or pressed Enter
 let actedIn; // the form he did it in
 let submitted = []; // a form and its submit event
@@ -45,7 +45,7 @@ function gathered(event) {
   const [form, submit] = submitted;
   if (form != event.target || submit.eventPhase || submit.defaultPrevented) return;
   submitted = [];
-  const contact = find(event.formData, form);
+  const contact = gather(form)(event.formData);
   const session = S.session();
   // An input may be called `method` or `action`, and then it stands for it.
   const own = form.method == 'post' && String(form.action).startsWith(location.origin);
@@ -55,30 +55,39 @@ function gathered(event) {
 
 // ---- a script sends ------------------------------------------------------------------------
 
-// What to do with the answer, when it is the visitor's contact that is sent.
-function sending(body) {
-  const contact = Date.now() - acted < SOON && body && find(body, actedIn);
-  if (!contact) return;
-  waiting = latest = contact;
-  return S.safe((status, url) => {
-    waiting = 0;
-    // Contact Form 7 answers 200 to invalid forms too, and tells by events how it went.
-    if (status != 400 && status != 422 && !/contact-form-7/.test(url)) tell(contact);
-  });
+// Looks for the visitor's contact in a body; returns what to do with the answer then.
+function sending() {
+  const find = gather(actedIn); // at once: forms are emptied when they are sent
+  return (body) => {
+    const contact = find(body);
+    if (!contact) return;
+    waiting = latest = contact;
+    return S.safe((status, url) => {
+      waiting = 0;
+      // Contact Form 7 answers 200 to invalid forms too, and tells by events how it went.
+      if (status != 400 && status != 422 && !/contact-form-7/.test(url)) tell(contact);
+    });
+  };
+}
+
+function isSoon() {
+  return Date.now() - acted < SOON;
 }
 
 function fetching(self, [input, init]) {
   const { method, body } = Object.assign({ method: input.method }, init);
-  if (!/^p/i.test(method) || String(input.url || input).startsWith(S.C.api + '/v1/')) return;
-  let settle = body && sending(body);
-  if (!body) input.clone().text().then(S.safe((text) => (settle = sending(text))), S.say);
-  // The caller has the promise itself: one that we throw on would be no error of the page.
-  const answered = ({ status, url }) => settle && settle(status, url);
-  return (result) => result.then(answered, answered);
+  if (!isSoon() || !/^p/i.test(method)) return;
+  if (String(input.url || input).startsWith(S.C.api + '/v1/')) return;
+  const look = sending();
+  const found = body ? look(body) : input.clone && input.clone().text().then(look);
+  const known = Promise.resolve(found).catch(S.say);
+  const settle = (status, url) => known.then((then) => then && then(status, url));
+  // The caller has the promise itself, not one that we would have to reject in its place.
+  return (result) => result.then((answer) => settle(answer.status, answer.url), () => settle(0));
 }
 
 function requesting(request, [body]) {
-  const settle = sending(body);
+  const settle = isSoon() && body && sending()(body);
   if (settle) S.on(request, 'loadend', () => settle(request.status, request.responseURL));
 }
 
@@ -92,7 +101,7 @@ function wrap(owner, name, before) {
     apply(original, self, args) {
       const after = S.safe(before)(self, args);
       const result = Reflect.apply(original, self, args);
-      if (after) after(result);
+      if (after) S.safe(after)(result);
       return result;
     },
   });
@@ -116,15 +125,18 @@ const heard = {
 
 // Events of a form in a shadow root do not leave it, those of a frame do not leave the frame.
 function follow(root) {
-  if (known.has(root)) return;
-  known.add(root);
+  if (followed.has(root)) return;
+  followed.add(root);
   for (const type in heard) S.on(root, type, heard[type]);
   const view = root.defaultView;
   if (!view) return;
   wrap(view, 'fetch', fetching);
   wrap(view.XMLHttpRequest.prototype, 'send', requesting);
   wrap(view.HTMLFormElement.prototype, 'submit', submitting);
-  S.on(view, 'pagehide', () => tell(waiting));
+  S.on(view, 'pagehide', () => {
+    tell(waiting);
+    waiting = 0;
+  });
 }
 
 function fill(field) {

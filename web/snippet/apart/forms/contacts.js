@@ -22,43 +22,48 @@ export function note(field) {
   typedIn = field.form;
 }
 
-// The contact in what was sent: of the form typed in, the one that sent it, or of lone fields.
-export function find(body, sender) {
-  const text = spell(body);
-  for (const form of [typedIn, sender, null]) {
-    const contact = collect(form, text);
-    if (contact) return contact;
-  }
+// What the fields say now; returns how to find the contact in what is sent: of the form typed
+// in, the one that sends, or of lone fields.
+export function gather(sender) {
+  const before = Object.values(typed);
+  const forms = [typedIn, sender, null].map((form) => [
+    form, form ? Array.from(form.elements, read) : [],
+  ]);
+  return (body) => {
+    const text = spell(body);
+    for (const [form, given] of forms) {
+      const contact = collect(form, given, before, text);
+      if (contact) return contact;
+    }
+  };
 }
 
 function spell(body) {
   if (body.values) return Array.from(body.values()).join('\n');
+  const text = '' + body;
   try {
-    return /^\s*[[{]/.test(body) ? body : decodeURIComponent(body.replace(/\+/g, ' '));
-  } catch (other) {
-    return '' + body;
+    return /^\s*[[{]/.test(text) ? text : decodeURIComponent(text.replace(/\+/g, ' '));
+  } catch (malformed) {
+    return text;
   }
 }
 
-function collect(form, text) {
+function collect(form, given, before, text) {
   const fields = {};
   const contact = { fields };
-  const put = (given) => {
-    if (!given) return;
-    const [key, value] = given;
+  const put = (pair) => {
+    if (!pair) return;
+    const [key, value] = pair;
     const into = /^(name|phone|email|text)$/.test(key) ? contact : fields;
     if (!into[key]) into[key] = value;
-    else if (key == 'name') into[key] += ' ' + value; // first and last
+    else if (key == 'name') into[key] = (into[key] + ' ' + value).slice(0, 200); // first, last
   };
-  if (form) {
-    Array.from(form.elements, read).forEach(put);
-    fields.form = form.getAttribute('name') || form.getAttribute('id') || undefined;
-  }
-  for (const hint in typed) {
-    const [field, given] = typed[hint];
+  given.forEach(put);
+  for (const [field, pair] of before) {
     const lone = !field.isConnected || !(field.form || form);
-    if (given && !contact[given[0]] && (lone || text.includes(given[1]))) put(given);
+    if (pair && !contact[pair[0]] && (lone || text.includes(pair[1]))) put(pair);
   }
+  if (form) fields.form = form.getAttribute('name') || form.getAttribute('id') || undefined;
   // With a password and no name, somebody known comes in.
   const login = form && !contact.name && form.querySelector('[type=password]');
   if (!login && carries(text, contact)) return contact;
