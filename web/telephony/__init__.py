@@ -7,11 +7,15 @@ import msgspec
 
 from tracker.errors import BadInput
 from web.telephony.base import Answer, Hook, Provider, Route
+from web.telephony.beeline import Beeline
 from web.telephony.bitrix24 import Bitrix24
+from web.telephony.exolve import Exolve
 from web.telephony.generic import Generic
 from web.telephony.mango import Mango
+from web.telephony.megafon import Megafon
 from web.telephony.plivo import Plivo
 from web.telephony.telnyx import Telnyx
+from web.telephony.threecx import ThreeCX
 from web.telephony.twilio import Twilio
 from web.telephony.uis import Uis
 from web.telephony.vonage import Vonage
@@ -23,11 +27,15 @@ __all__ = ["PROVIDERS", "Answer", "Hook", "Provider", "Route", "make"]
 PROVIDERS: dict[str, type[Provider]] = {
     provider.kind: provider
     for provider in (
+        Beeline,
         Bitrix24,
+        Exolve,
         Generic,
         Mango,
+        Megafon,
         Plivo,
         Telnyx,
+        ThreeCX,
         Twilio,
         Uis,
         Vonage,

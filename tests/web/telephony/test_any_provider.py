@@ -37,6 +37,13 @@ MADE: list[Provider] = [
             "external_calls": True,
         },
     ),
+    telephony.make("exolve", {"token": "open sesame"}),
+    telephony.make("megafon", {"crm_token": "open sesame", "responsible": "ivanov"}),
+    telephony.make("beeline", {"token": "open sesame"}),
+    telephony.make(
+        "threecx",
+        {"token": "open sesame", "cdr_fields": "historyid,time-start,time-end,from-no"},
+    ),
 ]
 NAMES = [
     "event", "call_id", "from", "to", "at", "duration", "recording_url", "recording_id",
@@ -61,6 +68,10 @@ NAMES = [
     "employee_full_name", "pbx_call_id", "call_start", "caller_id", "called_did",
     "destination", "internal", "disposition", "is_recorded", "call_id_with_rec", "type",
     "called", "caller", "code", "url", "by", "answered",
+    "method", "params", "sip_id", "numberA", "call_sid", "call_id", "date_time", "type",
+    "wait_time", "cause_code", "path", "cmd", "callid", "phone", "diversion", "user",
+    "start", "wait", "link", "second_callid", "call_type", "started_at", "callerid", "did",
+    "usertype", "finishtype", "transfer", "trtype", "FILES",
 ]  # fmt: skip
 WORDS = [
     "ringing", "answered", "ended", "recording", "Appeared", "Connected", "Disconnected",
@@ -73,6 +84,8 @@ WORDS = [
     "NOTIFY_OUT_END", "NOTIFY_RECORD", "started", "failed", "record_stopped",
     "2026-11-02 15:00:00", "9999-12-31 23:59:59", "in_1", "out_1", "{{x}}",
     "9999-12-31T23:59:59-23:59", "Mon, 02 Nov 2026 12:00:00 +0000", "٣", "²", "1_0",
+    "getControlCallFollowMe", "b", "d", "crr", "contact", "history", "INCOMING", "ACCEPTED",
+    "Success", "20260101T100000Z", "Inbound", "hangupincoming", "OK", "1_1-1", "00:01:28",
 ]  # fmt: skip
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
@@ -96,7 +109,7 @@ bodies = st.one_of(
 )  # fmt: skip
 tails = st.sampled_from(
     ["", "/", "/events/call", "/events/summary", "/events/recording", "/events/record/added",
-     "/voice", "/leg", "/route", "/event", "/dial", "/rec", "/status", "/../x"]
+     "/voice", "/leg", "/route", "/event", "/dial", "/rec", "/status", "/cdr", "/report", "/lookup", "/../x"]
 )  # fmt: skip
 hooks = st.builds(
     lambda tail, body, query, method, type_: make.hook(
