@@ -13,6 +13,7 @@ from tracker.sites import Site
 from tracker.snippet_rules import Widget
 
 PARTS = {
+    "privacy_signals": "signals",
     "chats": "chats",
     "messengers": "messengers",
     "pictures": "pictures",
@@ -29,9 +30,9 @@ def parts(site: Site) -> tuple[str, ...]:
     """The optional parts in the site's script; consent first, it may hold the rest back."""
     rules = site.rules.snippet
     consent = ("consent",) if rules.consent in PLATFORMS else ()
-    return consent + tuple(
-        name for setting, name in PARTS.items() if getattr(rules, setting)
-    )
+    chosen = (name for setting, name in PARTS.items() if getattr(rules, setting))
+    metrika = ("metrika",) if next(_counters(site), 0) else ()
+    return (*consent, *chosen, *metrika)
 
 
 def is_apart(site: Site, name: str) -> bool:
@@ -55,7 +56,6 @@ def configuration(site: Site, public_url: str) -> dict[str, Any]:
         "consent": rules.consent,
     }
     asked = {
-        "signals": rules.privacy_signals,
         "ym": next(_counters(site), 0),
         "within": rules.within,
         "skip": rules.skip,

@@ -109,6 +109,11 @@ class FakeTracker:
         await self.closing.wait()
         return web.Response(status=503)
 
+    def settings(self) -> Body:
+        """What the script is told."""
+        usual = {"site": "acme", "api": self.api, "numbers": [OWN], "emails": [MAIL]}
+        return usual | {"consent": "auto"} | self.config
+
     def bodies(self, path: str) -> list[Body]:
         return [told.body for told in self.told if told.path == path]
 
@@ -137,13 +142,7 @@ class FakeTracker:
         return app
 
     async def _serve_script(self, _: web.Request) -> web.Response:
-        config = {
-            "site": "acme",
-            "api": self.api,
-            "numbers": [OWN],
-            "emails": [MAIL],
-            "consent": "auto",
-        } | self.config
+        config = self.settings()
         parts = ",".join(self.scripts[name] for name in self.parts)
         text = f"({self.scripts['core']})({json.dumps(config)},[{parts}]);"
         return _script(text)

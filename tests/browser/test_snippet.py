@@ -49,7 +49,10 @@ NOT_OURS = (
 
 
 def test_what_every_page_loads_fits_into_six_kilobytes(snippet: dict[str, str]) -> None:
-    assert len(gzip.compress(snippet["core"].encode(), 9)) <= 6144
+    served = (
+        f"({snippet['core']})({json.dumps(FakeTracker(scripts={}).settings())},[]);"
+    )
+    assert len(gzip.compress(served.encode(), 9)) <= 6144
 
 
 async def test_every_usual_spelling_is_swapped_and_kept(
@@ -388,16 +391,41 @@ async def test_ids_that_other_counters_set_later_come_with_a_beat(
     assert beat["ids"] == {"_ga": "GA1.1.111.222"}
 
 
-async def test_metrika_is_asked_for_its_id_when_the_counter_is_known(
+async def test_metrika_is_asked_for_its_id_though_its_tag_comes_later(
     tracker: FakeTracker, visit: Visit
 ) -> None:
     tracker.config["ym"] = 42
-    tag = f'<script>ym = (id, what, cb) => cb(id + "0123456789")</script><script src="{tracker.api}/s/acme.js"></script>'
+    tracker.parts = ["metrika"]
+    window = await visit(tracker.page(PHONE))
+    await window.until(SWAPPED)
 
-    await visit(tracker.page(PHONE, head=tag))
+    await window.page.evaluate("void (ym = (id, what, cb) => cb(id + '0123456789'))")
 
+    await tracker.until(
+        lambda: any("ids" in one for one in tracker.bodies("/v1/beats"))
+    )
+    beat = next(one for one in tracker.bodies("/v1/beats") if "ids" in one)
+    assert beat["ids"] == {"ym_client_id": "420123456789"}
+
+
+@pytest.mark.parametrize("signal", ["globalPrivacyControl: true", "doNotTrack: '1'"])
+async def test_a_signal_of_the_browser_is_a_refusal_that_the_page_may_overrule(
+    tracker: FakeTracker, visit: Visit, context: BrowserContext, signal: str
+) -> None:
+    await context.add_init_script(
+        f"for (const [name, value] of Object.entries({{{signal}}}))"
+        "Object.defineProperty(navigator, name, {value})"
+    )
+    tracker.parts = ["signals"]
+    window = await visit(tracker.page(PHONE))
     await tracker.until(lambda: bool(tracker.told))
-    assert tracker.told[0].body["ids"] == {"ym_client_id": "420123456789"}
+    assert [told.body["consent"] for told in tracker.told] == [False]
+    assert await window.page.evaluate("localStorage.length") == 0
+
+    await window.page.evaluate("skvoz('consent', true)")
+
+    await tracker.until(lambda: len(tracker.told) == 2)
+    assert tracker.told[1].body["consent"] is True
 
 
 async def test_a_tracker_that_is_down_leaves_the_page_its_own_number(

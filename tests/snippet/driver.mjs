@@ -20,7 +20,6 @@ const answers = {
     return { text: fresh, bodies };
   },
   piece: ({ text, number }) => mayBePiece(text, spellPhone(number, keys)),
-  phone: ({ number }) => spellPhone(number) != null,
 };
 
 for await (const line of createInterface({ input: process.stdin })) {

@@ -374,11 +374,6 @@ def test_a_number_of_another_kind_is_shown_in_its_own_spelling(
     assert swapped == "Тел. NEW, звоните"
 
 
-@pytest.mark.parametrize("number", ["", "+", "+7", "74950000000", "+7495x"])
-def test_what_is_no_number_has_no_spelling(spelling: Spelling, number: str):
-    assert spelling.ask(do="phone", number=number) is False
-
-
 # ---- addresses ---------------------------------------------------------------------
 
 

@@ -72,7 +72,6 @@ async def test_every_setting_reaches_the_browser(pool: database.Pool):
         "numbers": [make.OWN],
         "emails": [make.MAILBOX],
         "consent": "google",
-        "signals": True,
         "ym": 12345678,
         "within": "main",
         "skip": ".fixed",

@@ -4,24 +4,14 @@
 
 import { D } from './safe.js';
 
+import { hooks } from './load.js';
 import { decode } from './memory.js';
 
 // Metrika, Google Analytics, Meta, Google Ads, Microsoft Ads, VK: the tracker reads what is in them.
 const COOKIES = /(_ym_uid|_ga\w*|_fb[pc]|_gcl_a[wg]|_gcl_gb|_uetmsclkid|tmr_lvid)=([^;]+)/g;
 
-let metrikaId;
-
-// `ym` may be a queue still: the answer comes when the counter has loaded, or never.
-export function askMetrika() {
-  if (C.ym && window.ym) {
-    window.ym(C.ym, 'getClientID', (id) => {
-      metrikaId = id;
-    });
-  }
-}
-
 export function clientIds() {
-  const ids = { ym_client_id: metrikaId };
+  const ids = { ...hooks.ids };
   try {
     D.cookie.replace(COOKIES, (all, name, text) => {
       ids[name] = decode(text);

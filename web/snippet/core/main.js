@@ -10,7 +10,6 @@
  */
 
 import { attend, watch } from './eyes.js';
-import { askMetrika } from './ids.js';
 import { forget } from './memory.js';
 import { hooks, load } from './load.js';
 import { follow, looks, search, searchPage, work } from './page.js';
@@ -25,7 +24,7 @@ const W = window;
 const LATE_IDS = 2000; // ms: by then the counters of Metrika and Google have set theirs
 
 let decided; // whether the visitor consents, as far as anybody said
-let refused = C.signals && (navigator.globalPrivacyControl || navigator.doNotTrack == 1);
+let refused;
 let looking = false;
 
 function decide(given) {
@@ -52,7 +51,6 @@ function start(given) {
     on(W, 'load', searchPage); // elements may have got a shadow tree since
   }
   if (given) {
-    safe(askMetrika)();
     setTimeout(safe(tellLateIds), LATE_IDS);
   }
 }

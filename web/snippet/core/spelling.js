@@ -32,9 +32,7 @@ const OTHERS = RegExp(
 
 // `keys`: the letters on the keys from 2 on, where numbers may be written with them.
 export function spellPhone(number, keys) {
-  const parts = COUNTRY.exec(number);
-  if (!parts) return null;
-  const [, country, national] = parts;
+  const [, country, national] = COUNTRY.exec(number);
   const trunk = TRUNKS[country] || '0';
   const code = '(?:(?:\\+|8G?10|0?011|00)G)?' + [...country].join('G') + 'G(?:' + trunk + ')?';
   const digits = [...national].map((digit, place) =>
