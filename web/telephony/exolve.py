@@ -175,8 +175,8 @@ def _of_recording(told: dict[str, Any], received_at: datetime) -> list[CallEvent
 
 def _parties(told: dict[str, Any]) -> tuple[str, str]:
     """Who called whom, under any of the names."""
-    caller = told.get("from", told.get("calling_number", told.get("numberA")))
-    callee = told.get("to", told.get("called_number", told.get("sip_id")))
+    caller = told.get("from") or told.get("calling_number") or told.get("numberA")
+    callee = told.get("to") or told.get("called_number") or told.get("sip_id")
     return fields.text(caller), fields.text(callee)
 
 

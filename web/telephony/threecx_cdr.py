@@ -29,6 +29,7 @@ ORDER = (
 KNOWN = frozenset(ORDER.split(","))
 NEEDED = frozenset({"historyid", "time-start", "time-end", "from-no"})
 MOST_LINES = 1000  # of one request
+LINE_END = re.compile(r"\r\n|\n|\r")
 FIRST_WORD = re.compile(r"^\s*Call\s+")  # of a line, before the history id
 EXTENSION = re.compile(r"Ext\.\s*", re.IGNORECASE)
 # Who takes a call without being a person, by the beginning of its type.
@@ -40,7 +41,8 @@ Record = Mapping[str, str]
 
 def records(text: str, order: str) -> list[Record]:
     """The lines with their fields' names; raises Unreadable."""
-    lines = [FIRST_WORD.sub("", line) for line in text.splitlines() if line.strip()]
+    told = LINE_END.split(text)  # no `splitlines`: names may hold stranger ends
+    lines = [FIRST_WORD.sub("", line) for line in told if line.strip()]
     if len(lines) > MOST_LINES:
         raise Unreadable(f"CDR: at most {MOST_LINES} lines")
     try:

@@ -286,6 +286,11 @@ def test_what_makes_no_sense_is_unreadable(hook: Hook) -> None:
         PBX.events(hook)
 
 
+def test_a_huge_field_is_bounded() -> None:
+    told = one(event("ACCEPTED", user="я" * 60_000, note="x" * 60_000))
+    assert told.manager == "я" * 200
+
+
 def test_a_truncated_form_is_read_or_unreadable() -> None:
     body = history(link="https://records.example/1.mp3").body
     for end in range(0, len(body), 7):

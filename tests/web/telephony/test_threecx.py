@@ -4,6 +4,8 @@ from datetime import timedelta
 from itertools import permutations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.conftest import NOON
 from tests.web.telephony import make
@@ -382,3 +384,23 @@ def test_what_makes_no_sense_is_unreadable(hook: Hook) -> None:
 def test_another_charset_keeps_the_numbers() -> None:
     hook = make.hook(tail="/cdr", body=record().encode("cp1251", "replace"))
     assert one(hook).caller == "+79161234567"
+
+
+cells = st.sampled_from(
+    ["", "612504", "2026/11/02 12:00:00", "2026/11/02 25:00:00", "0000/00/00 00:00:00", "Ext.101",
+     "+79161234567", "anonymous", "Line", "ivr", "VoiceMail", '"', '""', "1e9", "20261102", "Ж"]
+) | st.text(st.characters(codec="utf-8", exclude_characters=",\n"), max_size=12)  # fmt: skip
+lines = st.lists(
+    st.lists(cells, min_size=27, max_size=27) | st.lists(cells, max_size=3), max_size=3
+)
+
+
+@given(lines)
+def test_whatever_lines_come_are_events_or_unreadable(table: list[list[str]]) -> None:
+    try:
+        events = PBX.events(cdr(*(",".join(row) for row in table)))
+    except Unreadable:
+        return
+    for event in events:
+        assert event.call_key and event.type == "ended"
+        assert calls.join(None, event).ended_at is not None
