@@ -258,9 +258,9 @@ async def test_a_script_that_fights_for_the_number_does_not_hang_the_page(
         )
     )
 
-    await window.until("fights === 50")
+    await window.until("fights === 100")
     await window.page.evaluate("new Promise(requestAnimationFrame)")
-    assert await window.page.evaluate("fights") == 50
+    assert await window.page.evaluate("fights") == 100
 
 
 async def test_the_second_page_is_swapped_before_its_first_paint_and_without_a_request(

@@ -11,9 +11,10 @@ import { routed } from './routes.js';
 import { swapText } from './texts.js';
 
 const BUDGET = 16; // ms of searching at once: a usual page is done before the paint
-const STUBBORN = 50; // swaps of one node; beyond that another script is fighting for it
+const STUBBORN = 100; // tries with one node; beyond that another script is fighting for it
 const MOST = 500; // roots that wait; beyond that the whole page is searched again
-const WAIT = 50; // ms between looks whether a framework has taken its markup over
+// ms until the next look whether a framework has taken its markup over, longer each time
+const WAIT = 20;
 const SKIP =
   'head,script,style,noscript,template,option:not([value]),[data-skvoz=off],' +
   '[contenteditable]:not([contenteditable=false])' +
@@ -48,11 +49,13 @@ export function isBarred(node) {
   return inside(node, SKIP);
 }
 
-const efforts = new WeakMap(); // node → how often it was swapped
+const efforts = new WeakMap(); // node → how often we tried to swap it
 
 // False when the page's framework is not ready for it, or another script keeps undoing it.
 export function mayWrite(node) {
   const element = elementOf(node);
+  const times = (efforts.get(node) || 0) + 1;
+  efforts.set(node, times);
   // Next.js may own the whole document; its scripts stand in the head.
   if (element.closest(HOLDERS) || D.head.querySelector('[src*="/_next/"]')) {
     load('depths');
@@ -60,12 +63,10 @@ export function mayWrite(node) {
       setTimeout(safe(() => {
         search(node);
         work();
-      }), WAIT);
+      }), WAIT * times);
       return false;
     }
   }
-  const times = (efforts.get(node) || 0) + 1;
-  efforts.set(node, times);
   return times <= STUBBORN;
 }
 
