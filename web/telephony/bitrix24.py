@@ -18,7 +18,7 @@ import msgspec
 from numberpool import phones
 from tracker.calls import CallEvent
 from tracker.errors import BadInput, BadSignature
-from web.telephony import fields
+from web.telephony import fields, trunks
 from web.telephony.base import Country, Hook, Provider, Token
 
 INIT, START, END = (
@@ -39,7 +39,6 @@ OUTCOMES = {  # by CALL_FAILED_CODE; all others failed to be connected
     "OTHER": "missed",
     "": "missed",
 }
-SHORTEST_FOREIGN = 11  # digits; fewer without a plus are local or an extension
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +95,7 @@ class Bitrix24(Provider):
             call_key=key,
             at=at,
             direction=direction,
-            caller=self._number(client) if inbound else None,
+            caller=trunks.number(client, self.country) if inbound else None,
             hidden=inbound and phones.is_hidden(client),
             tracked=(self._line(dialled) or self._line(line)) if inbound else None,
             started_at=at,
@@ -117,7 +116,7 @@ class Bitrix24(Provider):
             call_key=key,
             at=at,
             direction=direction,
-            caller=self._number(client) if inbound else None,
+            caller=trunks.number(client, self.country) if inbound else None,
             hidden=inbound and phones.is_hidden(client),
             tracked=self._line(told.get("PORTAL_NUMBER", "")) if inbound else None,
             started_at=fields.moment(told.get("CALL_START_DATE"), "CALL_START_DATE"),
@@ -129,20 +128,11 @@ class Bitrix24(Provider):
         )
 
     def _line(self, raw: str) -> str | None:
-        return self._lines().get(raw) or self._number(raw)
+        return self._lines().get(raw) or trunks.number(raw, self.country)
 
     def _lines(self) -> dict[str, str]:
         pairs = [one.partition("=") for one in self.lines.split(",") if one.strip()]
         return {name.strip(): number.strip() for name, _, number in pairs}
-
-    def _number(self, raw: str) -> str | None:
-        """Local spellings by the country; digits with a country code may lack the plus."""
-        if phones.is_hidden(raw):
-            return None
-        number = phones.digits_to_e164(raw) or phones.e164(raw, self.country)
-        if number is None and len(raw) >= SHORTEST_FOREIGN:
-            return phones.digits_to_e164(raw, "e164-no-plus")
-        return number
 
 
 def _form(hook: Hook) -> dict[str, str]:
@@ -153,7 +143,10 @@ def _form(hook: Hook) -> dict[str, str]:
 def _data(form: dict[str, str]) -> dict[str, str]:
     """The fields of `data[…]` by their own names."""
     return {
-        name.removeprefix("data[").removesuffix("]"): value.strip()
+        # One letter more than an id may have, so that a longer one is refused.
+        name.removeprefix("data[").removesuffix("]"): fields.text(
+            value, fields.LONGEST_KEY + 1
+        )
         for name, value in form.items()
         if name.startswith("data[") and name.endswith("]")
     }

@@ -277,6 +277,18 @@ def test_any_data_is_events_or_unreadable(event: str, data: dict[str, str]) -> N
         calls.join(None, found)
 
 
+def test_a_huge_form_in_another_charset_is_read_within_bounds() -> None:
+    body = init().body + b"&data[NAME]=" + "Иван".encode("cp1251") * 20_000
+    hook = make.hook(body=body.replace(b"5E316880469A6376", b"5E31%00"))
+    PORTAL.verify(hook)
+    event = one(hook)
+    assert event.call_key == "5E31 .1773306964.8740011"
+    for huge in (init(CALLER_ID="7" * 200_000), init(PHONE_NUMBER="7" * 200_000), start(USER_ID="я" * 200_000)):  # fmt: skip
+        event = one(huge)
+        assert event.caller in (None, "+79161234567")
+        assert len(event.manager or "") <= 201
+
+
 def test_the_answer_waits_for_nothing() -> None:
     assert not PORTAL.asks_route(init())
     assert PORTAL.answer(init(), Route(forward_to="+74950000000")).status == 200

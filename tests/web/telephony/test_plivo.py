@@ -390,6 +390,17 @@ def test_what_makes_no_sense_is_unreadable(hook: Hook) -> None:
         ACCOUNT.events(hook)
 
 
+def test_huge_values_and_another_charset_are_read_within_bounds() -> None:
+    huge = "7" * 200_000
+    (event,) = ACCOUNT.events(voice(From=huge, To=huge, Event=huge))
+    assert (event.caller, event.hidden, event.tracked) == (None, False, None)
+    (event,) = ACCOUNT.events(sent("/leg", 8, DialBLegUUID=huge, DialAction=huge))
+    assert len(event.leg_key or "") <= 200
+    body = voice().body + b"&CallerName=" + "Иван".encode("cp1251")
+    (event,) = ACCOUNT.events(make.again(make.hook(body=body)))
+    assert event.caller == "+12025550133"
+
+
 @pytest.mark.parametrize("wrong", [{}, {"auth_token": ""}, {"auth_token": "x", "timeout": 2}])  # fmt: skip
 def test_settings_are_checked(wrong: dict[str, object]) -> None:
     with pytest.raises(telephony.BadInput):

@@ -301,6 +301,8 @@ def test_other_events_tell_nothing(data: dict[str, Any]) -> None:
     "hook",
     [
         make.hook(body=b"{"),
+        make.hook(body=b'{"data":' * 50_000),
+        make.hook(body=b'{"status": "ended"' + b" " * 200_000),
         make.hook(json={"data": "x"}),
         make.hook(json={"data": {"event_type": "call.hangup"}}),
         make.hook(json={"data": {"event_type": "call.hangup", "payload": None}}),

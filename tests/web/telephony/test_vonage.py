@@ -380,6 +380,8 @@ def test_other_webhooks_tell_nothing(message: dict[str, object]) -> None:
     "hook",
     [
         make.hook(body=b"{"),
+        make.hook(body=b'{"data":' * 50_000),
+        make.hook(body=b'{"status": "ended"' + b" " * 200_000),
         make.hook(body=b"[]"),
         make.hook(body=b'{"status": "\xff"}'),
         told("completed", 0, conversation_uuid=None),
@@ -394,6 +396,13 @@ def test_other_webhooks_tell_nothing(message: dict[str, object]) -> None:
 def test_what_makes_no_sense_is_unreadable(hook: Hook) -> None:
     with pytest.raises(Unreadable):
         ACCOUNT.events(hook)
+
+
+def test_huge_values_are_read_within_bounds() -> None:
+    huge = "7" * 200_000
+    (event,) = ACCOUNT.events(told("started", 0, to=huge, uuid=huge, **{"from": huge}))
+    assert (event.caller, event.tracked) == (None, None)
+    assert len(event.leg_key or "") <= 200
 
 
 @pytest.mark.parametrize("wrong", [{}, {"signature_secret": "x"}, {"api_key": "x"}, {"signature_secret": "x", "api_key": ""}])  # fmt: skip
