@@ -2,57 +2,20 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
-import redis.asyncio
-from aiohttp import ClientResponse, test_utils
+from aiohttp import ClientResponse
 
 from tests import make, outage
-from tracker import config, connections, ids, provision
-from tracker import db as database
-from web import app, keys
+from tests.web.conftest import Client
+from tracker import connections, ids, provision
+from web import keys
 
 AD = "https://acme.example/?utm_source=yandex&utm_medium=cpc&yclid=123"
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
 ORIGIN = {"Origin": "https://acme.example"}
-
-Client = test_utils.TestClient[Any, Any]
-
-
-@pytest.fixture
-def proxies() -> str:
-    """Whose word about others is believed."""
-    return ""
-
-
-@pytest.fixture
-async def client(
-    database_url: str,
-    pool: database.Pool,
-    redis_url: str,
-    valkey: redis.asyncio.Redis,
-    tmp_path: Path,
-    proxies: str,
-) -> AsyncIterator[Client]:
-    settings = config.read(
-        {
-            "DATABASE_URL": database_url,
-            "REDIS_URL": redis_url,
-            "SKVOZ_DATA": str(tmp_path),
-            "SKVOZ_SECRET_KEY": "only for tests",
-            "SKVOZ_PUBLIC_URL": "https://track.example",
-            "SKVOZ_MAIL_DOMAIN": "track.acme.example",
-            "SKVOZ_VISIT_PATIENCE_MS": "20000",  # the machine may be busy
-            "SKVOZ_PROXIES": proxies,
-        }
-    )
-    built = app.build(settings, pool, valkey)
-    async with test_utils.TestClient(test_utils.TestServer(built)) as client:
-        yield client
 
 
 def visit(**changes: Any) -> dict[str, Any]:

@@ -8,9 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from tests import make
-from tests.web.test_collect import ask, client, proxies, visit
-
-__all__ = ("client", "proxies")  # fixtures
+from tests.web.test_collect import ask, visit
 
 STATIC = "+74951000100"
 DIRECT_ADS = {"source": "yandex", "medium": "cpc"}

@@ -2,20 +2,18 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
-import redis.asyncio
-from aiohttp import ClientResponse, test_utils
+from aiohttp import ClientResponse
 
 from tests import make, outage
-from tracker import config, ids
+from tests.web.conftest import Client
 from tracker import db as database
-from web import amp_cache, app
+from tracker import ids
+from web import amp_cache
 
 AD = "https://acme.example/?utm_source=yandex&utm_medium=cpc&yclid=123"
 PAGE = "https://acme.example/prices"
@@ -24,32 +22,6 @@ CACHE = "https://acme-example.cdn.ampproject.org"
 CLIENT_ID = "amp-9vW2sKkQ0c1dR7xN3mYp4A"
 BILLBOARD = "+74951000100"
 STATIC = (BILLBOARD, {"source": "yandex", "medium": "cpc"})
-
-Client = test_utils.TestClient[Any, Any]
-
-
-@pytest.fixture
-async def client(
-    database_url: str,
-    pool: database.Pool,
-    redis_url: str,
-    valkey: redis.asyncio.Redis,
-    tmp_path: Path,
-) -> AsyncIterator[Client]:
-    settings = config.read(
-        {
-            "DATABASE_URL": database_url,
-            "REDIS_URL": redis_url,
-            "SKVOZ_DATA": str(tmp_path),
-            "SKVOZ_SECRET_KEY": "only for tests",
-            "SKVOZ_PUBLIC_URL": "https://track.example",
-            "SKVOZ_MAIL_DOMAIN": "track.acme.example",
-            "SKVOZ_VISIT_PATIENCE_MS": "20000",  # the machine may be busy
-        }
-    )
-    built = app.build(settings, pool, valkey)
-    async with test_utils.TestClient(test_utils.TestServer(built)) as client:
-        yield client
 
 
 async def arrive(client: Client, **changes: Any) -> dict[str, Any]:

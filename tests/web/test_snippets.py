@@ -10,9 +10,7 @@ import msgspec
 import pytest
 
 from tests import make
-from tests.web.test_collect import Client
-from tests.web.test_collect import client as client
-from tests.web.test_collect import proxies as proxies
+from tests.web.conftest import Client
 from tracker import db as database
 from web import keys, snippet_build, snippet_config, snippets
 
