@@ -12,10 +12,8 @@ import pytest
 from aiohttp import test_utils, web
 
 from tests import make
-from tests.web.test_offpage import arrive, client, contact
+from tests.web.test_offpage import arrive, contact
 from tracker import ids
-
-__all__ = ["client"]  # the fixture
 
 DOCS = Path(__file__).parents[2] / "docs/snippet-server.md"
 CHAT = {"id": 271828, "first_name": "Анна", "username": "anna"}
