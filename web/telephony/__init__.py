@@ -6,10 +6,12 @@ from typing import Any
 import msgspec
 
 from tracker.errors import BadInput
+from web.telephony.asterisk import Asterisk
 from web.telephony.base import Answer, Hook, Provider, Route
 from web.telephony.beeline import Beeline
 from web.telephony.bitrix24 import Bitrix24
 from web.telephony.exolve import Exolve
+from web.telephony.freeswitch import FreeSwitch
 from web.telephony.generic import Generic
 from web.telephony.mango import Mango
 from web.telephony.megafon import Megafon
@@ -27,9 +29,11 @@ __all__ = ["PROVIDERS", "Answer", "Hook", "Provider", "Route", "make"]
 PROVIDERS: dict[str, type[Provider]] = {
     provider.kind: provider
     for provider in (
+        Asterisk,
         Beeline,
         Bitrix24,
         Exolve,
+        FreeSwitch,
         Generic,
         Mango,
         Megafon,

@@ -44,6 +44,8 @@ MADE: list[Provider] = [
         "threecx",
         {"token": "open sesame", "cdr_fields": "historyid,time-start,time-end,from-no"},
     ),
+    telephony.make("asterisk", {"token": "t", "recordings": "https://pbx.example/rec"}),
+    telephony.make("freeswitch", {"token": "t", "both_legs": False}),
 ]
 NAMES = [
     "event", "call_id", "from", "to", "at", "duration", "recording_url", "recording_id",
@@ -72,6 +74,12 @@ NAMES = [
     "wait_time", "cause_code", "path", "cmd", "callid", "phone", "diversion", "user",
     "start", "wait", "link", "second_callid", "call_type", "started_at", "callerid", "did",
     "usertype", "finishtype", "transfer", "trtype", "FILES",
+    "uniqueid", "linkedid", "userfield", "row", "src", "dst", "dcontext", "dstchannel", "end",
+    "answer", "pres", "who", "dialstatus", "answeredtime", "rec", "cause", "section", "cdr",
+    "variables", "callflow", "caller_profile", "caller_id_number", "destination_number",
+    "context", "originator", "originating_leg_uuid", "ct_did", "start_epoch", "end_epoch",
+    "answer_epoch", "bridge_epoch", "Unique-ID", "Hunt-Context", "Hunt-Destination-Number",
+    "Hunt-Caller-ID-Number", "Caller-Channel-Created-Time",
 ]  # fmt: skip
 WORDS = [
     "ringing", "answered", "ended", "recording", "Appeared", "Connected", "Disconnected",
@@ -86,6 +94,7 @@ WORDS = [
     "9999-12-31T23:59:59-23:59", "Mon, 02 Nov 2026 12:00:00 +0000", "٣", "²", "1_0",
     "getControlCallFollowMe", "b", "d", "crr", "contact", "history", "INCOMING", "ACCEPTED",
     "Success", "20260101T100000Z", "Inbound", "hangupincoming", "OK", "1_1-1", "00:01:28",
+    "ANSWERED", "ANSWER", "dialplan", "public", "skvoz:did=74951000001&answered=1", "%22%",
 ]  # fmt: skip
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
