@@ -309,10 +309,24 @@ def test_a_call_is_connected_told_of_and_its_recording_waited_for() -> None:
     assert call.recording == URL
 
 
+TAKEN, REFUSED = {"code": 200, "text": ""}, {"code": 503, "text": ""}
+ROUTED = {"code": 200, "text": '{"to": "74957654321"}'}
+
+
 def test_a_caller_who_hangs_up_while_it_rings_leaves_nothing_ringing() -> None:
-    stand = Stand(["pass", 2], ["leg", "Ringing", {}], ["pass", 18], ["caller", "Disconnected", {}], ["leg", "Failed", {"code": 487}])  # fmt: skip
+    stand = Stand(["pass", 2], ["leg", "Ringing", {}], ["pass", 18], ["caller", "Disconnected", {}])  # fmt: skip
     assert stand.asked[-1] == ["leg", "hangup"]
-    assert stand.told == ["route", "ringing", "ended", "failed"]
+    assert stand.told == ["route", "ringing", "ended"]
+    assert stand.terminated
+    assert (stand.call().outcome, stand.call().ring_seconds) == ("cancelled", 20)
+
+
+def test_the_other_legs_end_is_still_told_while_the_first_is_told_again() -> None:
+    stand = Stand(
+        ["pass", 20], ["caller", "Disconnected", {}], ["leg", "Failed", {"code": 487}], ["pass", 0.5],
+        ["pass", 6], answers=[ROUTED, REFUSED, REFUSED, TAKEN, REFUSED, TAKEN],
+    )  # fmt: skip
+    assert stand.told == ["route", "ended", "failed", "ended", "failed", "failed"]
     assert stand.terminated
     assert (stand.call().outcome, stand.call().ring_seconds) == ("cancelled", 20)
 
@@ -365,10 +379,9 @@ def test_without_any_number_the_call_is_refused_and_told_of() -> None:
 
 
 def test_what_we_did_not_take_is_told_again_before_the_session_ends() -> None:
-    refused, taken = {"code": 503, "text": ""}, {"code": 200, "text": ""}
     stand = Stand(
         ["leg", "Connected", {}], ["leg", "Disconnected", {"duration": 1}], ["pass", 0.5],
-        ["pass", 10], answers=[{"code": 200, "text": '{"to": "74957654321"}'}, refused, refused, refused, taken],
+        ["pass", 10], answers=[ROUTED, REFUSED, REFUSED, REFUSED, TAKEN],
     )  # fmt: skip
     assert sorted(stand.told) == ["answered", "answered", "answered", "ended", "ended", "route"]  # fmt: skip
     assert stand.terminated

@@ -48,6 +48,7 @@ const world = {
   clearTimeout: (id) => (timers[id - 1].call = () => undefined),
   Net: {
     httpRequestAsync: (url, options) => {
+      if (done.terminated) return new Promise(() => undefined); // nothing runs any more
       const turn = done.requests.push({ at: now, url, ...options }) - 1;
       const answer = plan.answers[Math.min(turn, plan.answers.length - 1)];
       return answer ? Promise.resolve(answer) : new Promise(() => undefined);
