@@ -27,7 +27,6 @@ from web.telephony.base import Answer, Hook, Route
 
 DIALPLAN = Path(__file__).with_name("asterisk.extensions.conf")
 TRUNK = "PJSIP/{number}@trunk"
-WITHHELD = ("prohib", "unavailable")  # beginnings of CALLERID(num-pres)
 REJECTED = 21  # Q.850's "call rejected", which DIALSTATUS takes for CHANUNAVAIL
 OUTCOMES = {
     "": "cancelled",  # gone before any phone rang
@@ -134,7 +133,7 @@ class Asterisk(own_pbx.OwnPbx):
         if direction != "inbound":
             return known
         if "caller" in told:
-            withheld = told.get("pres", "").startswith(WITHHELD)
+            withheld = own_pbx.withheld(told.get("pres", ""))
             known["caller"], known["hidden"] = self.caller(told["caller"], withheld=withheld)  # fmt: skip
         known["tracked"] = trunks.number(told.get("did"), self.country)
         return known

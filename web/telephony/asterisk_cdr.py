@@ -99,7 +99,7 @@ def _of_line(line: str) -> Row:
 
 
 def _ours(row: Row) -> dict[str, str]:
-    """What our dialplan wrote: did, direction, answered, who."""
+    """What our dialplan wrote: direction, pres, did, answered, who."""
     written = OURS.fullmatch(fields.text(row.get("userfield"), 1000))
     if written is None:
         return {}
@@ -131,7 +131,8 @@ def _parties(
         direction = "inbound" if outside else "outbound" if dialled else "internal"
     if direction != "inbound":
         return {"direction": direction}
-    caller, hidden = pbx.caller(row.get("src"))
+    withheld = own_pbx.withheld(ours.get("pres", ""))
+    caller, hidden = pbx.caller(row.get("src"), withheld=withheld)
     return {
         "direction": direction,
         "caller": caller,

@@ -27,6 +27,7 @@ FOLDERS = re.compile(r".*/(?:monitor|recordings)/")
 NUMBER = "{number}"  # where the digits go in a dial string
 # No commas, brackets or dollar signs: they would mean something in a dialplan.
 DIAL = re.compile(r"[A-Za-z0-9_+:@./\-]*\{number\}[A-Za-z0-9_+:@./\-]*")
+WITHHELD = ("prohib", "unavailable")  # beginnings
 NOBODY = re.compile(r"0+")  # a caller id that some trunks send for a withheld one
 Dial = Annotated[str, msgspec.Meta(max_length=200)]
 Names = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
@@ -82,6 +83,11 @@ def check_dial(dial: str, like: str) -> None:
     """Raises BadInput when it is no dial string with a place for the number."""
     if not DIAL.fullmatch(dial):
         raise BadInput(f"must be like {like}", field="dial")
+
+
+def withheld(presentation: str) -> bool:
+    """Whether Asterisk's CALLERID(num-pres) says that the caller hides his number."""
+    return presentation.startswith(WITHHELD)
 
 
 def names(setting: str) -> frozenset[str]:
