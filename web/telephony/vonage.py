@@ -7,8 +7,6 @@ https://developer.vonage.com/en/voice/voice-api/webhook-reference and
 https://developer.vonage.com/en/getting-started/concepts/webhooks#decoding-signed-webhooks.
 """
 
-import base64
-import binascii
 import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,11 +18,10 @@ import msgspec
 from numberpool import phones
 from tracker.calls import CallEvent, Recording
 from tracker.errors import BadSignature, Unreadable
-from web.telephony import fields
+from web.telephony import fields, jwt
 from web.telephony.base import Answer, Hook, Provider, Route, Token
 
 TOLERANCE = timedelta(minutes=5)  # of a token's age; it has no end of its own
-LONGEST_TOKEN = 4096
 NOTHING = b"[]"  # an empty NCCO: the call ends
 
 LIVE = {"started": "ringing", "ringing": "ringing", "answered": "answered"}
@@ -82,7 +79,7 @@ class Vonage(Provider):
         scheme, _, token = hook.header("authorization").partition(" ")
         if scheme.lower() != "bearer":
             raise BadSignature("no signed token; switch signed webhooks on")
-        said = claims(token.strip(), self.signature_secret)
+        said = jwt.claims(token.strip(), self.signature_secret)
         if not _fresh(said, hook.received_at):
             raise BadSignature("the token is not of now")
         if said.get("api_key") != self.api_key:
@@ -151,33 +148,6 @@ class Vonage(Provider):
         return isinstance(sent, str) and hmac.compare_digest(
             expected, sent.lower().encode()
         )
-
-
-def claims(token: str, secret: str) -> dict[str, Any]:
-    """What a token signed with this secret says; raises BadSignature."""
-    head, _, rest = token.partition(".")
-    body, _, signature = rest.partition(".")
-    if len(token) > LONGEST_TOKEN or _object(head).get("alg") != "HS256":
-        raise BadSignature("the token is none, or not signed by HS256")
-    expected = hmac.digest(secret.encode(), f"{head}.{body}".encode(), sha256)
-    if not hmac.compare_digest(expected, _decoded(signature)):
-        raise BadSignature("the token's signature does not fit")
-    return _object(body)
-
-
-def _object(part: str) -> dict[str, Any]:
-    try:
-        return msgspec.json.decode(_decoded(part), type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        raise BadSignature("the token is none") from None
-
-
-def _decoded(part: str) -> bytes:
-    try:
-        raw = part.encode() + b"=" * (-len(part) % 4)
-        return base64.b64decode(raw, altchars=b"-_", validate=True)
-    except binascii.Error:
-        raise BadSignature("the token is none") from None
 
 
 def _fresh(said: dict[str, Any], received_at: datetime) -> bool:

@@ -19,12 +19,13 @@ from hypothesis import strategies as st
 from tests.web.telephony import make
 from tracker.errors import BadSignature
 from web.telephony import Hook
+from web.telephony.jwt import claims
 from web.telephony.plivo import Plivo, signed_text
 from web.telephony.plivo import signature as plivo_signature
 from web.telephony.telnyx import Telnyx
 from web.telephony.twilio import Twilio
 from web.telephony.twilio import signature as twilio_signature
-from web.telephony.vonage import Vonage, claims
+from web.telephony.vonage import Vonage
 
 
 def imported(name: str) -> Any:

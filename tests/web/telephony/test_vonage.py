@@ -17,7 +17,8 @@ from tracker.calls import Recording
 from tracker.errors import BadSignature, Unreadable
 from web import telephony
 from web.telephony import Hook, Route
-from web.telephony.vonage import Vonage, claims
+from web.telephony.jwt import claims
+from web.telephony.vonage import Vonage
 
 # The published vector of the provider's Python library.
 SECRET = "qwertyuiopasdfghjklzxcvbnm123456"
