@@ -230,8 +230,9 @@ def _of_summary(told: Summary, received_at: datetime) -> list[CallEvent]:
     outcome = "answered" if answered_at else _outcome(reason)
     events = [CallEvent(type="ended", at=ended_at, outcome=outcome, **known)]
     if answered_at and (who := _who(callee)):
-        # Who answered first: a transfer that `events/call` told is later and so wins.
-        events.append(CallEvent(type="answered", at=answered_at, manager=who, **known))
+        # Who answered first: a transfer that `events/call` told is later and so wins. It is
+        # part of the report: a live event as old as a long talk would speak of a wrong clock.
+        events.append(CallEvent(type="ended", at=answered_at, manager=who, **known))
     return events
 
 

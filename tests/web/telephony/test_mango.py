@@ -158,6 +158,13 @@ def test_the_summary_alone_tells_the_whole_call() -> None:
     assert alone == whole
 
 
+def test_a_long_talk_is_no_wrong_clock() -> None:
+    told = summary(create_time=T - 1010, talk_time=T - 1000, end_time=T - 1)
+    for event in PBX.events(make.again(told)):
+        moved, shift = calls.corrected(event, told.received_at)
+        assert (moved, shift) == (event, timedelta(0))
+
+
 def test_a_late_older_stage_changes_nothing() -> None:
     before = make.call(PBX, FLOW[2:4])
     after = make.call(PBX, [*FLOW[2:4], FLOW[2]])
@@ -262,12 +269,13 @@ def test_the_summarys_direction_is_the_calls() -> None:
 
 def test_moments_three_hours_ahead_are_brought_back() -> None:
     """The provider's editions disagree: UTC, or UTC+3."""
-    for hook in (leg("Appeared", "ivr", 3 * 3600 + 2), summary(end_time=T + 3 * 3600)):
+    end = T + 3 * 3600
+    report = summary(create_time=end - 99, talk_time=end - 88, end_time=end)
+    for hook in (leg("Appeared", "ivr", 3 * 3600 + 2), report):
         for event in PBX.events(hook):
             moved, shift = calls.corrected(event, NOON)
-            if event.type != "answered":
-                assert shift == timedelta(hours=-3)
-                assert abs(moved.at - NOON) < timedelta(minutes=2)
+            assert shift == timedelta(hours=-3)
+            assert abs(moved.at - NOON) < timedelta(minutes=2)
 
 
 # Recordings ---------------------------------------------------------------------------
