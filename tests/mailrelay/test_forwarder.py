@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mailrelay import forwarder as forwarding
-from mailrelay import lanes, outcomes
+from mailrelay import outcomes
 from mailrelay.alerts import Watch
 from mailrelay.forwarder import Administrator, Forwarder, Relaying
 from tests import make, outage
@@ -119,7 +119,7 @@ async def test_a_hop_that_cannot_be_reached_is_probed_by_one_letter_at_a_time(
     await town.forward(at=at + 1 * MINUTE + timedelta(seconds=30))
     probed = await town.pool.fetchval("SELECT count(*) FROM attempts")
 
-    assert 3 <= tries <= lanes.AT_ONCE + 1
+    assert 3 <= tries < 8  # some were under way when the first failed, not all
     assert probed == tries + 1
 
 
