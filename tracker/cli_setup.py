@@ -17,6 +17,7 @@ from tracker import (
     provision_read,
     provision_text,
     seal,
+    setup,
 )
 from tracker.errors import BadInput
 
@@ -64,6 +65,12 @@ def show(
     secrets: Annotated[
         bool, typer.Option("--secrets", help="show them instead of …")
     ] = False,
+    paste: Annotated[
+        str,
+        typer.Option(
+            help="a telephony connection: print what to paste there, secrets too"
+        ),
+    ] = "",
 ) -> None:
     """Print what is set up for SITE, in the form that apply takes."""
 
@@ -73,6 +80,8 @@ def show(
             found = await provision_read.load(connection, site, seal.of(settings))
         assert found is not None
         kinds, url = connections.known(), settings.public_url
+        if paste:
+            return _pastes(found.setup, paste, kinds, url)
         if as_json:
             told = provision_text.as_json(
                 found.setup, kinds, public_url=url, secrets=secrets
@@ -83,6 +92,26 @@ def show(
         )
 
     console.result(console.with_database(work))
+
+
+def _pastes(
+    found: setup.SetUp, name: str, kinds: connections.Kinds, public_url: str
+) -> str:
+    """What goes to the provider of this connection, each text under its place."""
+    known = {
+        one.name: one for one in found.connections if one.role == connections.TELEPHONY
+    }
+    one = known.get(name)
+    if one is None:
+        raise BadInput(f"must be one of {', '.join(known) or 'none'}", field="--paste")
+    made = kinds[one.role].get(one.kind)
+    if made is None:
+        raise BadInput(
+            f"is of the kind {one.kind}, which is not installed", field="--paste"
+        )
+    address = connections.hook_address(public_url, one.kind, one.key or "")
+    texts = connections.pastes(made, one.settings, address)
+    return "\n\n".join(f"# {place}\n{text}" for place, text in texts.items())
 
 
 def _read(file: Path) -> str:

@@ -47,6 +47,12 @@ def hook_address(public_url: str, kind: str, key: str) -> str:
     return f"{public_url}/hooks/{kind}/{key}"
 
 
+def pastes(made: type, settings: Mapping[str, Any], address: str) -> dict[str, str]:
+    """What is pasted at the provider, by where it goes; with the connection's secrets."""
+    found: dict[str, str] = msgspec.convert(settings, made).pastes(address)
+    return {"the hook's address": address} | found
+
+
 def problems(made: type, settings: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Everything that is wrong with these settings: the field's name, and the remedy."""
     fields = {field.name: field for field in dataclasses.fields(made)}

@@ -106,6 +106,22 @@ def test_a_file_is_applied_shown_and_applied_again(skvoz, tmp_path):
     )
 
 
+def test_what_a_provider_needs_is_printed_ready_to_paste(skvoz):
+    more = (
+        '\n[[telephony]]\nname = "scenario"\nkind = "voximplant"\nsecret = "s-1234"\n'
+    )
+    assert skvoz("apply", "-", typed=FILE + more).returncode == 0
+
+    shown = skvoz("show", "acme", "--paste", "scenario").stdout
+
+    assert shown.startswith("# the hook's address\nhttps://calls.acme.example/hooks/")
+    assert "# voximplant.scenario.js\n" in shown
+    assert '"s-1234"' in shown
+    refused = skvoz("show", "acme", "--paste", "x")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr == "--paste: must be one of pbx, scenario\n"
+
+
 def test_a_bad_file_ends_in_one_line_a_problem_and_no_traceback(skvoz):
     text = FILE.replace("Europe/Samara", "Mars").replace('kind = "mango"', 'kind = "x"')
 

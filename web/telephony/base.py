@@ -158,6 +158,10 @@ class Provider:
     def check(self) -> None:
         """Settings that types cannot check; raises BadInput."""
 
+    def pastes(self, address: str) -> dict[str, str]:
+        """What is pasted at the provider besides the hook's address, by where it goes."""
+        return {}
+
     def greet(self, hook: Hook) -> Answer | None:
         """The answer to a connection check: it tells nothing, is not signed, not kept."""
         return None
