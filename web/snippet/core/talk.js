@@ -292,7 +292,7 @@ function announce() {
 // consent too, for it is the visitor's own will, but then it says nothing more of him.
 export function contact(given) {
   const who = session ? { session } : where();
-  const id = Date.now() + '-' + Math.random();
+  const id = '' + crypto.getRandomValues(new Uint32Array(4));
   const body = { channel: 'form', id, ...given, ...who, site: C.site };
   const attempt = (wait) =>
     post('/v1/contacts', body).catch((trouble) => {
