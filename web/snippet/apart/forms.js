@@ -8,7 +8,7 @@
  * 422) is none either. Of any other answer, or none at all, it is one: a contact that is lost
  * cannot be found again, and a second one of the same person joins the same lead.
  *
- * Nothing here changes what the page does: listeners are passive, wrapped functions give their
+ * Nothing here changes what the page does: listeners prevent nothing, wrapped functions give their
  * caller what the original gave.
  */
 

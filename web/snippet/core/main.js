@@ -14,11 +14,9 @@ import { forget } from './memory.js';
 import { hooks, load } from './load.js';
 import { follow, looks, search, searchPage, work } from './page.js';
 import { followVisibility } from './routes.js';
-import { rules, take, translate } from './rules.js';
+import { rules, translate } from './rules.js';
 import { D, on, safe, say } from './safe.js';
-import {
-  allow, contact, listen, post, session, tell, tellLateIds, turn,
-} from './talk.js';
+import { allow, contact, listen, session, tell, tellLateIds, turn } from './talk.js';
 
 const W = window;
 const LATE_IDS = 2000; // ms: by then the counters of Metrika and Google have set theirs
@@ -50,9 +48,7 @@ function start(given) {
     followVisibility();
     on(W, 'load', searchPage); // elements may have got a shadow tree since
   }
-  if (given) {
-    setTimeout(safe(tellLateIds), LATE_IDS);
-  }
+  if (given) setTimeout(safe(tellLateIds), LATE_IDS);
 }
 
 // ---- skvoz(…), the page's side, and S, what parts are given -----------------------------
@@ -70,8 +66,8 @@ function command([name, given]) {
 }
 
 const S = {
-  C, safe, on, say, rules, translate, listen, tell, contact, consent, load, post,
-  hooks, follow, attend, watch, search, work, take,
+  C, safe, on, say, rules, translate, listen, tell, contact, consent,
+  hooks, follow, attend, watch, search, work,
   each: (look) => {
     looks.push(look);
     if (looking) searchPage();

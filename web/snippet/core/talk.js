@@ -25,7 +25,7 @@ let toldIds; // client ids as last told, as text
 let revealed = []; // numbers told as seen in this session
 
 // A string body travels as text/plain: no CORS preflight. Resolves with the answer.
-export function post(path, body) {
+function post(path, body) {
   return fetch(C.api + path, {
     method: 'POST',
     body: JSON.stringify(body),
